@@ -1,0 +1,120 @@
+"""Objects by name, one counter of versions, and a bounded log of changes; no rule of Kubernetes.
+
+A shelf holds the objects of one resource, a drawer those of one namespace. Objects are kept as they
+are handed in and shared with every reader, so nobody may change one after it was put here.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable, Iterator
+
+from serinus import errors
+from serinus.kubernetes_model.kinds import Resource
+from serinus.kubernetes_model.requests import Change, ChangeType, Object
+
+_Drawer = dict[str, Object]
+_Shelf = dict[str, _Drawer]
+
+
+class Store:
+    """Keep objects, versions and the latest changes."""
+
+    def __init__(self, start_version: int, log_length: int) -> None:
+        self.version = start_version
+        self.listeners: list[Callable[[Change], None]] = []
+        self._shelves: dict[tuple[str, str], _Shelf] = {}
+        self._log: collections.deque[Change] = collections.deque(maxlen=log_length)
+        self._forgotten_version = start_version
+
+    def get(self, resource: Resource, name: str, namespace: str | None) -> Object | None:
+        """Return the object of that name, or None."""
+        shelf = self._shelves.get(resource.storage_key)
+        if shelf is None:
+            return None
+        drawer = shelf.get(namespace or "")
+        return None if drawer is None else drawer.get(name)
+
+    def objects(self, resource: Resource, namespace: str | None) -> Iterator[tuple[str, Object]]:
+        """Yield (key, object) in the order of keys: by namespace, then by name."""
+        shelf = self._shelves.get(resource.storage_key, {})
+        spaces = sorted(shelf) if namespace is None else [namespace]
+        for space in spaces:
+            drawer = shelf.get(space, {})
+            for name in sorted(drawer):
+                yield f"{space}/{name}", drawer[name]
+
+    def everything(self) -> Iterator[Object]:
+        """Yield every object, shelf by shelf."""
+        for shelf in self._shelves.values():
+            for drawer in shelf.values():
+                yield from drawer.values()
+
+    def in_namespace(self, namespace: str) -> Iterator[tuple[tuple[str, str], Object]]:
+        """Yield (storage key, object) for all that a namespace holds."""
+        for key, shelf in self._shelves.items():
+            for item in list(shelf.get(namespace, {}).values()):
+                yield key, item
+
+    def put(self, resource: Resource, item: Object, previous: Object | None) -> Object:
+        """Commit an object under the next version and tell the listeners.
+
+        `item` and its metadata must be the caller's own: the version is written into them.
+        """
+        self.version += 1
+        metadata = item["metadata"]
+        metadata["resourceVersion"] = str(self.version)
+        shelf = self._shelves.setdefault(resource.storage_key, {})
+        shelf.setdefault(metadata.get("namespace", ""), {})[metadata["name"]] = item
+        kind = ChangeType.ADDED if previous is None else ChangeType.MODIFIED
+        self._commit(Change(kind, resource, item, previous, self.version))
+        return item
+
+    def remove(self, resource: Resource, previous: Object) -> Object:
+        """Take an object away; return it as it was, at the version of its removal."""
+        self.version += 1
+        metadata = previous["metadata"]
+        shelf = self._shelves[resource.storage_key]
+        drawer = shelf[metadata.get("namespace", "")]
+        del drawer[metadata["name"]]
+        if not drawer:
+            del shelf[metadata.get("namespace", "")]
+        last = {**previous, "metadata": {**metadata, "resourceVersion": str(self.version)}}
+        self._commit(Change(ChangeType.DELETED, resource, last, previous, self.version))
+        return last
+
+    def restore(self, items: Iterable[tuple[Resource, Object]], version: int) -> None:
+        """Take over objects as they are; earlier versions count as forgotten."""
+        self._shelves.clear()
+        self._log.clear()
+        self.version = self._forgotten_version = version
+        for resource, item in items:
+            metadata = item["metadata"]
+            shelf = self._shelves.setdefault(resource.storage_key, {})
+            shelf.setdefault(metadata.get("namespace", ""), {})[metadata["name"]] = item
+
+    def changes_since(self, resource: Resource | None, version: int) -> list[Change]:
+        """Return the changes after a version, oldest first.
+
+        Raises:
+            Gone: the log no longer reaches back that far.
+        """
+        if version < self._forgotten_version:
+            message = f"too old resource version: {version} ({self._forgotten_version})"
+            raise errors.Gone(message, code=410)
+        found: list[Change] = []
+        key = None if resource is None else resource.storage_key
+        for change in reversed(self._log):
+            if change.version <= version:
+                break
+            if key is None or change.resource.storage_key == key:
+                found.append(change)
+        found.reverse()
+        return found
+
+    def _commit(self, change: Change) -> None:
+        if len(self._log) == self._log.maxlen:
+            self._forgotten_version = self._log[0].version
+        self._log.append(change)
+        for listener in self.listeners:
+            listener(change)
