@@ -58,11 +58,16 @@ async def spawn(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stdin: int | IO[bytes] | None = asyncio.subprocess.DEVNULL,
     stdout: int | IO[bytes] | None = asyncio.subprocess.DEVNULL,
     stderr: int | IO[bytes] | None = asyncio.subprocess.DEVNULL,
     die_with_parent: bool = False,
+    own_session: bool = True,
 ) -> asyncio.subprocess.Process:
     """Start a child in a session of its own, with no standard input.
+
+    A child that is to ask a person something needs both our `stdin` (None) and our session: only
+    the foreground process group of a session may read from its terminal.
 
     Raises:
         OSError: the program is missing or may not be run.
@@ -71,12 +76,12 @@ async def spawn(
     bind = _die_with(os.getpid()) if die_with_parent and sys.platform == "linux" else None
     return await asyncio.create_subprocess_exec(
         *command,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         env=None if env is None else dict(env),
         cwd=cwd,
-        start_new_session=True,
+        start_new_session=own_session,
         preexec_fn=bind,
     )
 

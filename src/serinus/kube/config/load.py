@@ -1,0 +1,307 @@
+"""From kubeconfig files, flags and environment to one `Connection`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from serinus import errors
+from serinus.kube.config import kubeconfig
+from serinus.kube.config.connection import ClientCertificate, Connection, ExecPlugin
+from serinus.kube.config.kubeconfig import ClusterEntry, Found, Kubeconfig, UserEntry
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_EXEC_VERSIONS = (
+    "client.authentication.k8s.io/v1",
+    "client.authentication.k8s.io/v1beta1",
+)
+_EXEC_MODES = ("Never", "IfAvailable", "Always")
+_EXEC_EXTENSION = "client.authentication.k8s.io/exec"
+_PROXY_SCHEMES = ("http", "https")
+
+
+def load(  # noqa: PLR0913 - one argument for each of kubectl's flags
+    paths: Path | str | Sequence[Path | str] | None = None,
+    context: str | None = None,
+    *,
+    cluster: str | None = None,
+    user: str | None = None,
+    namespace: str | None = None,
+    as_user: str | None = None,
+    as_groups: Sequence[str] = (),
+    request_timeout_ms: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    service_account: Path = _SERVICE_ACCOUNT,
+) -> Connection:
+    """Return the connection that kubectl would use, or the pod's own where there is no kubeconfig.
+
+    Args:
+        paths: kubeconfig files that must be there; by default those of KUBECONFIG, else
+            `~/.kube/config`, of which some may be missing.
+        context: the context's name; by default the current one.
+        cluster: a cluster's name, instead of the context's.
+        user: a user's name, instead of the context's.
+        namespace: instead of the context's.
+        as_user: whom to impersonate.
+        as_groups: with which groups; needs `as_user`.
+        request_timeout_ms: a limit for each request that is not a stream.
+        environment: instead of this process's own.
+        service_account: the folder in which Kubernetes puts a pod's token.
+
+    Raises:
+        InvalidInput: a broken file, with its name and the path of the field, or no file at all.
+        UnknownName: no context, cluster or user has that name; the message lists the known ones.
+    """
+    environment = os.environ if environment is None else environment
+    files = _files(paths, environment)
+    if files:
+        merged = kubeconfig.read(files)
+        connection = _resolve(merged, context=context, cluster=cluster, user=user)
+    elif (pod := _in_cluster(environment, service_account)) is not None:
+        connection = pod
+    else:
+        looked = ", ".join(str(p) for p in _default_paths(environment))
+        raise errors.InvalidInput(
+            "kubeconfig", [f"none found (looked for {looked}): set KUBECONFIG or give --kubeconfig"]
+        )
+    if as_groups and not (as_user or connection.as_user):
+        raise errors.InvalidInput("--as-group", ["needs --as: groups are impersonated with a user"])
+    return msgspec.structs.replace(
+        connection,
+        namespace=namespace or connection.namespace,
+        as_user=as_user or connection.as_user,
+        as_groups=tuple(as_groups) or connection.as_groups,
+        request_timeout_ms=request_timeout_ms,
+    )
+
+
+def _default_paths(environment: Mapping[str, str]) -> list[Path]:
+    listed = environment.get("KUBECONFIG", "")
+    if listed:
+        # An entry may be empty, and may stand there twice.
+        return [Path(p) for p in dict.fromkeys(listed.split(os.pathsep)) if p]
+    home = environment.get("HOME")
+    return [(Path(home) if home else Path.home()) / ".kube" / "config"]
+
+
+def _files(
+    paths: Path | str | Sequence[Path | str] | None, environment: Mapping[str, str]
+) -> list[Path]:
+    if paths is None:
+        return [p for p in _default_paths(environment) if p.exists()]
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files = [Path(p).expanduser() for p in given]
+    missing = [str(p) for p in files if not p.exists()]
+    if missing:
+        raise errors.InvalidInput("kubeconfig", [f"{p}: no such file" for p in missing])
+    return files
+
+
+def _resolve(
+    merged: Kubeconfig, *, context: str | None, cluster: str | None, user: str | None
+) -> Connection:
+    where = os.pathsep.join(str(f) for f in merged.files)
+    name = context or merged.current_context
+    if not name:
+        known = ", ".join(sorted(merged.contexts)) or "none"
+        raise errors.InvalidInput(
+            where, [f"current-context: not set; choose one with --context (known: {known})"]
+        )
+    found = merged.contexts.get(name)
+    if found is None:
+        raise errors.UnknownName("context", name, sorted(merged.contexts))
+    cluster_entry = _named("cluster", cluster, found.entry.cluster, (merged.clusters, found))
+    user_name = user or found.entry.user
+    user_entry = (
+        _named("user", user, found.entry.user, (merged.users, found)) if user_name else None
+    )
+    connection = _of_cluster(cluster_entry)
+    if user_entry is not None:
+        connection = _with_user(connection, user_entry, cluster_entry)
+    return msgspec.structs.replace(
+        connection,
+        context=name,
+        cluster=cluster or found.entry.cluster or "",
+        user=user_name or "",
+        namespace=found.entry.namespace or "default",
+        source=str(found.file),
+    )
+
+
+def _named(
+    word: str,
+    asked: str | None,
+    from_context: str | None,
+    where: tuple[dict[str, Found[kubeconfig.EntryT]], Found[kubeconfig.ContextEntry]],
+) -> Found[kubeconfig.EntryT]:
+    known, context = where
+    if asked is not None:
+        if asked not in known:
+            raise errors.UnknownName(word, asked, sorted(known))
+        return known[asked]
+    if not from_context:
+        raise errors.InvalidInput("kubeconfig", [context.problem(word, "not set")])
+    if from_context not in known:
+        names = ", ".join(sorted(known)) or "none"
+        words = f"no {word} is named {from_context!r} (known: {names})"
+        raise errors.InvalidInput("kubeconfig", [context.problem(word, words)])
+    return known[from_context]
+
+
+def _of_cluster(found: Found[ClusterEntry]) -> Connection:
+    entry, problems = found.entry, list[str]()
+    server = (entry.server or "").strip()
+    if not server:
+        problems.append(found.problem("server", "not set"))
+    elif "://" not in server:
+        # client-go speaks plain HTTP to a host without a scheme (rest/url_utils.go, DefaultServerURL).
+        server = f"http://{server}"
+    if server and not _is_url(server, ("http", "https")):
+        problems.append(found.problem("server", f"{server!r} is not an http or https address"))
+    proxy = entry.proxy_url or None
+    if proxy and not _is_url(proxy, _PROXY_SCHEMES):
+        words = f"{proxy!r} is not an http or https proxy (socks5 is not supported)"
+        problems.append(found.problem("proxy-url", words))
+    insecure = bool(entry.insecure_skip_tls_verify)
+    fields = (entry.certificate_authority_data, entry.certificate_authority)
+    ca = _data_or_file(found, "certificate-authority", fields, problems)
+    if insecure and ca is not None:
+        words = "cannot be used together with a certificate authority"
+        problems.append(found.problem("insecure-skip-tls-verify", words))
+    if problems:
+        raise errors.InvalidInput("kubeconfig", problems)
+    return Connection(
+        server=server.rstrip("/"),
+        ca=ca,
+        insecure=insecure,
+        tls_server_name=entry.tls_server_name or None,
+        proxy_url=proxy,
+    )
+
+
+def _with_user(
+    connection: Connection, found: Found[UserEntry], cluster: Found[ClusterEntry]
+) -> Connection:
+    entry, problems = found.entry, list[str]()
+    if entry.auth_provider is not None:
+        words = "no longer supported; log in with an exec plugin (users[].user.exec) instead"
+        problems.append(found.problem("auth-provider", words))
+    if (entry.token or entry.token_file) and entry.username:
+        problems.append(found.problem("token", "cannot be used together with username"))
+    fields = (entry.client_certificate_data, entry.client_certificate)
+    chain = _data_or_file(found, "client-certificate", fields, problems)
+    key = _data_or_file(found, "client-key", (entry.client_key_data, entry.client_key), problems)
+    if (chain is None) != (key is None) and not problems:
+        given, missing = ("certificate", "key") if key is None else ("key", "certificate")
+        words = f"not set, though client-{given} is"
+        problems.append(found.problem(f"client-{missing}", words))
+    plugin = _exec_plugin(found, cluster, problems)
+    token_file = found.resolve(entry.token_file) if entry.token_file else None
+    if token_file is not None and not token_file.exists():
+        problems.append(found.problem("tokenFile", f"{token_file}: no such file"))
+    if problems:
+        raise errors.InvalidInput("kubeconfig", problems)
+    return msgspec.structs.replace(
+        connection,
+        certificate=ClientCertificate(chain, key) if chain and key else None,
+        token=entry.token or None,
+        token_file=token_file,
+        username=entry.username or None,
+        password=entry.password or None,
+        exec_plugin=plugin,
+        as_user=entry.as_user or None,
+        as_uid=entry.as_uid or None,
+        as_groups=entry.as_groups or (),
+        as_extra=tuple((entry.as_user_extra or {}).items()),
+    )
+
+
+def _exec_plugin(
+    found: Found[UserEntry], cluster: Found[ClusterEntry], problems: list[str]
+) -> ExecPlugin | None:
+    entry = found.entry.exec
+    if entry is None:
+        return None
+    version = entry.api_version or ""
+    if not entry.command:
+        problems.append(found.problem("exec.command", "not set"))
+    if version not in _EXEC_VERSIONS:
+        words = f"{version!r} is not one of {', '.join(_EXEC_VERSIONS)}"
+        problems.append(found.problem("exec.apiVersion", words))
+    # Only v1beta1 has a default (client-go, clientcmd/api/v1/defaults.go).
+    mode = entry.interactive_mode or ("IfAvailable" if version != _EXEC_VERSIONS[0] else "")
+    if mode not in _EXEC_MODES:
+        words = f"{mode!r} is not one of {', '.join(_EXEC_MODES)}"
+        problems.append(found.problem("exec.interactiveMode", words))
+    command = entry.command or ""
+    return ExecPlugin(
+        # A name alone is looked up in PATH; a path is relative to the file.
+        command=str(found.resolve(command)) if os.sep in command else command,
+        api_version=version,
+        args=entry.args or (),
+        env=tuple((v.name, v.value) for v in entry.env or ()),
+        interactive_mode=mode,
+        install_hint=(entry.install_hint or "").strip(),
+        provide_cluster_info=bool(entry.provide_cluster_info),
+        cluster_config=_extension(cluster.entry.extensions),
+    )
+
+
+def _extension(extensions: object) -> object:
+    for item in extensions if isinstance(extensions, list) else ():
+        if isinstance(item, dict) and item.get("name") == _EXEC_EXTENSION:
+            return item.get("extension")
+    return None
+
+
+def _data_or_file(
+    found: Found[kubeconfig.EntryT],
+    field: str,
+    data_and_file: tuple[str | None, str | None],
+    problems: list[str],
+) -> bytes | None:
+    """Return PEM from the data field, which goes before the file, or from the file."""
+    data, file = data_and_file
+    if data:
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except binascii.Error as e:
+            problems.append(found.problem(f"{field}-data", f"not base64: {e}"))
+            return None
+    if not file:
+        return None
+    try:
+        return found.resolve(file).read_bytes()
+    except OSError as e:
+        problems.append(found.problem(field, f"{found.resolve(file)}: {e.strerror}"))
+        return None
+
+
+def _is_url(text: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _in_cluster(environment: Mapping[str, str], folder: Path) -> Connection | None:
+    host = environment.get("KUBERNETES_SERVICE_HOST")
+    port = environment.get("KUBERNETES_SERVICE_PORT")
+    token_file = folder / "token"
+    if not host or not port or not token_file.exists():
+        return None
+    ca, namespace = folder / "ca.crt", folder / "namespace"
+    return Connection(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        source="the service account of this pod",
+        ca=ca.read_bytes() if ca.exists() else None,
+        token_file=token_file,
+        namespace=namespace.read_text().strip() if namespace.exists() else "default",
+    )
