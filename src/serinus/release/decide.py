@@ -1,0 +1,52 @@
+"""The heart: `decide(observation, now) -> Decision`. Pure; may be called at any time, any number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from serinus.clock import Instant
+from serinus.release import invariants
+from serinus.release.decision import Decision, Reason, RestoreRoute
+from serinus.release.observation import Observation
+from serinus.release.stages import commands, landing, promotion, removal, trial
+from serinus.release.stages.draft import Draft
+from serinus.release.stages.route import strands_users
+from serinus.release.stages.stage import Stage, view
+
+_STAGES: dict[Stage, Callable[[Draft], object]] = {
+    Stage.MISSING: landing.missing,
+    Stage.LANDED: landing.landed,
+    Stage.ROLLING: promotion.rolling,
+    Stage.BACK: removal.back,
+    Stage.ADOPTING: promotion.adopting,
+    Stage.LET_OUT: landing.let_out,
+    Stage.MIXED: landing.mixed,
+    Stage.GIVEN_UP: removal.given_up,
+    Stage.RETARGET: removal.retarget,
+    Stage.START: trial.start,
+    Stage.TRIAL: trial.trial,
+}
+
+
+def decide(obs: Observation, now: Instant) -> Decision:
+    """Return what to do now.
+
+    Raises:
+        InvariantViolation: the decision would break a rule that protects users; nothing may be written.
+    """
+    draft = Draft(obs, view(obs), now)
+    commands.answer(draft)
+    if draft.status != msgspec.structs.replace(obs.status, waiting=None):
+        # The command is answered in the record before anything is done about it: it acts at most once.
+        draft.wake(now)
+    elif strands_users(obs):
+        draft.act(RestoreRoute())
+        draft.warn(Reason.WIDENED, "the revision that the Service was narrowed to serves nobody")
+        draft.set(shown=None)
+    else:
+        _STAGES[draft.view.stage](draft)
+    decision = draft.decision()
+    invariants.check(obs, decision)
+    return decision

@@ -1,0 +1,288 @@
+"""What about the cluster a release must respect: found before it starts, never approximated in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from serinus.release.model import SetWeight, Spec
+from serinus.release.observation import Finding
+from serinus.release.render import CANARY_OF_LABEL, canary_name
+from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
+from serinus.traffic.replica_ratio import (
+    SURGE_WEIGHT_BP_MAX,
+    base_selector,
+    capacity,
+    is_coarse,
+    replica_count_for,
+    selects,
+)
+from serinus.traffic.router import Mode
+
+OUR_MANAGER = "serinus"
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """The objects around a release, as plain JSON."""
+
+    target: Manifest
+    service: Manifest | None
+    services: Sequence[Manifest]
+    autoscalers: Sequence[Manifest]
+    deployments: Sequence[Manifest]
+    replica_sets: tuple[Manifest, ...]
+    slices: Sequence[Manifest]
+    pods: Sequence[Manifest]
+    surge: bool
+
+
+def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
+    """Return all there is to say, the blocking ones first."""
+    found = [
+        *_service(spec, around),
+        *_target(spec, around),
+        *_weights(spec, around),
+        *_autoscalers(spec, around),
+        *not_narrowable(around),
+    ]
+    return tuple(sorted(found, key=lambda f: not f.blocking))
+
+
+def not_narrowable(around: Surroundings) -> list[Finding]:
+    """Return why the Service's selector must not be narrowed to one revision; empty when it may be."""
+    service = around.service
+    if service is None:
+        return []
+    name = service["metadata"]["name"]
+    why = []
+    owner = apply_owner(service, "f:selector")
+    if owner:
+        why.append(
+            f"field manager {owner!r} owns the selector of Service {name} by server-side apply"
+        )
+    if service["spec"].get("clusterIP") == "None":
+        why.append(f"Service {name} is headless: clients remember pod addresses")
+    if service["spec"].get("publishNotReadyAddresses"):
+        why.append(f"Service {name} publishes addresses that are not ready")
+    uids = {pod["metadata"]["uid"] for pod in around.pods}
+    strangers = [
+        (e.get("targetRef") or {}).get("name", "?")
+        for s in around.slices
+        for e in s.get("endpoints") or ()
+        if (e.get("targetRef") or {}).get("uid") not in uids
+    ]
+    if strangers:
+        why.append(
+            f"Service {name} also sends to {', '.join(strangers[:3])}, which belong to neither revision"
+        )
+    return [Finding("NarrowNever", f"{w}: 0 and 100 % are not exact") for w in why]
+
+
+def apply_owner(found: Manifest, field: str) -> str | None:
+    """Return the other manager that owns `spec.<field>` by server-side apply, if one does."""
+    for entry in found["metadata"].get("managedFields") or ():
+        if entry.get("operation") != "Apply" or entry.get("manager") == OUR_MANAGER:
+            continue
+        if field in (entry.get("fieldsV1") or {}).get("f:spec", {}):
+            manager: str = entry["manager"]
+            return manager
+    return None
+
+
+def _service(spec: Spec, around: Surroundings) -> list[Finding]:
+    service = around.service
+    labels = around.target["spec"]["template"].get("metadata", {}).get("labels") or {}
+    if service is None:
+        return [Finding("ServiceMissing", f"Service {spec.service} is not there", blocking=True)]
+    if not selects(service, labels):
+        pairs = ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
+        return [
+            Finding(
+                "ServiceDoesNotSelect",
+                f"Service {spec.service} selects {pairs}, not the pods of Deployment {spec.target}",
+                blocking=True,
+            )
+        ]
+    found = []
+    if service["spec"].get("sessionAffinity") == "ClientIP":
+        found.append(
+            Finding(
+                "SessionAffinity",
+                f"Service {spec.service} has sessionAffinity: ClientIP, so clients of before never see "
+                "the canary; --allow-coarse goes on all the same",
+                blocking=not spec.allow_coarse,
+            )
+        )
+    others = [
+        s["metadata"]["name"]
+        for s in around.services
+        if s["metadata"]["name"] != spec.service and selects(s, labels)
+    ]
+    if others:
+        found.append(
+            Finding(
+                "OtherServices", f"the same pods also serve Service {', '.join(sorted(others))}"
+            )
+        )
+    return found
+
+
+def _target(spec: Spec, around: Surroundings) -> list[Finding]:
+    target, found = around.target, []
+    owner = apply_owner(target, "f:paused")
+    if owner:
+        found.append(
+            Finding(
+                "PausedByOther",
+                f"field manager {owner!r} owns spec.paused of Deployment {spec.target} by server-side "
+                "apply; take the field out of its manifest",
+                blocking=True,
+            )
+        )
+    strategy = (target["spec"].get("strategy") or {}).get("type", "RollingUpdate")
+    if strategy == "Recreate" and not spec.allow_recreate:
+        found.append(
+            Finding(
+                "Recreate",
+                f"Deployment {spec.target} has strategy Recreate: its versions must not run side by side; "
+                "allowRecreate: true says they may",
+                blocking=True,
+            )
+        )
+    if target["spec"].get("revisionHistoryLimit") == 0:
+        found.append(
+            Finding(
+                "NoHistory",
+                f"Deployment {spec.target} has revisionHistoryLimit: 0: scaled to zero while held, no pod "
+                "would start again",
+            )
+        )
+    name = canary_name(target, around.replica_sets)
+    taken = [
+        d
+        for d in around.deployments
+        if d["metadata"]["name"] == name
+        and CANARY_OF_LABEL not in (d["metadata"].get("labels") or {})
+    ]
+    if taken:
+        found.append(
+            Finding(
+                "NameTaken",
+                f"the canary would be called {name}, and a Deployment of that name is there that is not "
+                "ours",
+                blocking=True,
+            )
+        )
+    return found
+
+
+def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
+    n = around.target["spec"].get("replicas", 1)
+    found = []
+    if spec.mode is Mode.CONSTANT and n == 1 and not around.surge:
+        found.append(
+            Finding(
+                "OnePod",
+                "Constant mode cannot share one pod out, and the strategy allows no surge; use Surge mode",
+                blocking=True,
+            )
+        )
+        return found
+    for index, step in enumerate(spec.steps):
+        if isinstance(step, SetWeight):
+            problem = weight_problem(spec, n, step.weight_bp, surge=around.surge)
+            if problem:
+                found.append(
+                    Finding("Weight", f"spec.steps[{index}].setWeight: {problem}", blocking=True)
+                )
+    return found
+
+
+def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
+    """Return why `n` replicas cannot express a weight, and what could; empty when they can."""
+    asked = f"{weight_bp / 100:g} %"
+    if spec.mode is Mode.SURGE and SURGE_WEIGHT_BP_MAX < weight_bp < WEIGHT_BP_MAX:
+        return (
+            f"{asked} is more than Surge mode reaches (50 %, as many canary pods as stable ones): "
+            "use --mode constant"
+        )
+    if weight_bp in (0, WEIGHT_BP_MAX) or n == 0:
+        return ""
+    real_bp = capacity(n, weight_bp, mode=spec.mode, surge=surge).canary_share_bp
+    if not is_coarse(weight_bp, real_bp) or spec.allow_coarse:
+        return ""
+    enough = replica_count_for(weight_bp, mode=spec.mode, surge=surge)
+    return (
+        f"{n} replicas cannot express {asked}: the nearest is {real_bp / 100:g} %. {enough} replicas "
+        "would do; --allow-coarse goes on all the same"
+    )
+
+
+def _autoscalers(spec: Spec, around: Surroundings) -> list[Finding]:
+    found = []
+    for hpa in around.autoscalers:
+        ref = hpa["spec"]["scaleTargetRef"]
+        if (ref.get("kind"), ref.get("name")) != ("Deployment", spec.target):
+            continue
+        name = hpa["metadata"]["name"]
+        if spec.mode is Mode.CONSTANT:
+            found.append(
+                Finding(
+                    "AutoscalerOwnsReplicas",
+                    f"HorizontalPodAutoscaler {name} scales Deployment {spec.target}: Constant mode "
+                    "would fight it; use Surge mode",
+                    blocking=True,
+                )
+            )
+            continue
+        found.extend(_counts_canary(spec, around, hpa))
+    return found
+
+
+def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Finding]:
+    """An autoscaler sees the canary's pods as stable's: tell how far N would grow by that alone."""
+    n = around.target["spec"].get("replicas", 1)
+    weights = [s.weight_bp for s in spec.steps if isinstance(s, SetWeight)]
+    most = max(
+        (
+            capacity(n, w, mode=spec.mode, surge=around.surge).canary
+            for w in weights
+            if w <= SURGE_WEIGHT_BP_MAX or w == WEIGHT_BP_MAX
+        ),
+        default=n,
+    )
+    load_percent = _load_percent(hpa)
+    if load_percent is None:
+        return []
+    wanted = -(-load_percent * (n + most) // 100)
+    if wanted <= n:
+        return []
+    return [
+        Finding(
+            "HPACountsCanary",
+            f"HorizontalPodAutoscaler {hpa['metadata']['name']} counts the canary's pods as stable's: at "
+            f"{load_percent} % of its target and {most} canary pods it would scale {n} to {wanted} and on; "
+            "--allow-autoscaler goes on all the same",
+            blocking=not spec.allow_autoscaler,
+        )
+    ]
+
+
+def _load_percent(hpa: Manifest) -> int | None:
+    """Return the highest use of a resource metric in percent of its target, if the status tells."""
+    targets: dict[str, int] = {}
+    for metric in hpa["spec"].get("metrics") or ():
+        resource: Any = metric.get("resource") or {}
+        wanted = (resource.get("target") or {}).get("averageUtilization")
+        if wanted:
+            targets[resource["name"]] = wanted
+    loads = [
+        -(-100 * current["averageUtilization"] // targets[resource["name"]])
+        for metric in (hpa.get("status") or {}).get("currentMetrics") or ()
+        for resource in [metric.get("resource") or {}]
+        for current in [resource.get("current") or {}]
+        if resource.get("name") in targets and current.get("averageUtilization") is not None
+    ]
+    return max(loads, default=None)

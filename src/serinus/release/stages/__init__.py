@@ -1,0 +1,1 @@
+"""What each stage of a release does next: one function a stage, all on a `Draft`."""

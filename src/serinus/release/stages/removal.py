@@ -1,0 +1,90 @@
+"""Take the canary away: after an abort, when the template was set back, or when it changed again.
+
+Traffic first, in force; then the canary; and the Service opens again when all its pods are leaving.
+"""
+
+from __future__ import annotations
+
+from serinus.release.decision import DeleteCanary, Reason, ScaleStable
+from serinus.release.model import Phase
+from serinus.release.observation import Target
+from serinus.release.stages.draft import Draft
+from serinus.release.stages.route import follow, plan_for, standing_elsewhere
+from serinus.release.stages.trial import full_count
+from serinus.traffic.plan import TrafficPlan
+
+
+def given_up(draft: Draft) -> None:
+    """Finish an abort, and stay aborted until the template changes or a person says retry."""
+    target = draft.target
+    draft.set(revision=target.template, generation=target.generation)
+    if draft.status.phase is Phase.ABORTED and draft.obs.canary is None:
+        draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+        return
+    draft.set(phase=Phase.ABORTING)
+    if remove(draft):
+        message = draft.status.message or "aborted by a person"
+        draft.end(Phase.ABORTED, "Aborted", message)
+        draft.note(Reason.ABORTED, message)
+
+
+def back(draft: Draft) -> None:
+    """Remove the canary of a template that its owner has taken back."""
+    if draft.status.phase is not Phase.ABORTING:
+        draft.note(Reason.TARGET_RESTORED, "the template was set back: the canary goes")
+    draft.set(phase=Phase.ABORTING)
+    remove(draft)
+
+
+def retarget(draft: Draft) -> None:
+    """Remove the canary of a template that was replaced by another; the new one starts afresh."""
+    if draft.obs.status.started_ms is not None:
+        draft.note(Reason.TARGET_CHANGED, "the template changed: its trial begins anew")
+    draft.set(phase=Phase.PROGRESSING, started_ms=None, promotion=None, undo_until_ms=None)
+    remove(draft)
+
+
+def remove(draft: Draft) -> bool:
+    """Take the next step towards a world without the canary; return whether it is reached."""
+    obs, stable, target = draft.obs, draft.stable, draft.target
+    if obs.canary is None or obs.canary.deleting:
+        left = standing_elsewhere(obs, stable.hash)
+        if (
+            left
+            or obs.canary is not None
+            or any(rs.owner_uid != target.uid for rs in obs.replica_sets)
+        ):
+            draft.wait(Reason.WAITING_FOR_OLD_PODS, f"{left} pods of the canary still stand")
+            return False
+        route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
+        draft.act(*route.actions)
+        draft.set(shown=route.shown)
+        return not route.actions and route.shown is not None
+    if not _stable_can_carry(draft, target):
+        return False
+    plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
+    if not draft.follow(follow(obs, plan, draft.now)):
+        return False
+    draft.set(weight_bp=0)
+    draft.act(DeleteCanary())
+    draft.wait(Reason.WAITING_FOR_OLD_PODS, "the canary is being deleted")
+    return False
+
+
+def _stable_can_carry(draft: Draft, target: Target) -> bool:
+    """Bring stable's pods back first, and never send all users to a handful of them."""
+    stable = draft.stable
+    n = full_count(draft.status, target)
+    if draft.status.full_replica_count is not None and target.replica_count < n:
+        draft.act(ScaleStable(replica_count=n))
+        draft.set(stable_replica_count=n)
+        draft.note(Reason.STABLE_SCALED, f"stable back to {n} pods")
+    needed = max(1, n - n // 4) if n else 0
+    already = draft.status.shown is not None and draft.status.shown.route == stable.hash
+    if stable.available_count < needed and not already:
+        draft.wait(
+            Reason.STABLE_NOT_READY,
+            f"{stable.available_count} of at least {needed} stable pods are available",
+        )
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""Whether a plan is in force, and what to write when it is not."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.clock import Instant
+from serinus.release.decision import Action, Reason, SetTraffic
+from serinus.release.model import Shown, Waiting
+from serinus.release.observation import Observation
+from serinus.traffic import registry
+from serinus.traffic.plan import RouteState, TrafficPlan
+from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to
+
+REST = "*"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """The answer to a plan: in force, or what to write and how long to wait."""
+
+    in_force: bool
+    shown: Shown | None
+    actions: tuple[Action, ...] = ()
+    waiting: Waiting | None = None
+    wake_at: Instant | None = None
+
+
+def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
+    """Return whether the data plane does what the plan says.
+
+    In force means: the cluster shows it since `settle_ms`, because proxies read the cluster with a delay
+    that it cannot show.
+    """
+    router = registry.router(obs.spec.router)
+    report = router.report(plan, obs.live)
+    key = plan.sole_revision or REST
+    if report.state is not RouteState.SHOWN:
+        due = router.render(plan, obs.live)
+        waiting = Waiting(
+            Reason.WAITING_FOR_ROUTE.value, f"Service {obs.spec.service}: {report.detail}", now
+        )
+        return Route(
+            in_force=False, shown=None, actions=(SetTraffic(plan),) if due else (), waiting=waiting
+        )
+    shown = obs.status.shown
+    if shown is None or shown.route != key:
+        shown = Shown(route=key, since_ms=now)
+    settled_at = shown.since_ms + obs.spec.settle_ms
+    if now >= settled_at:
+        return Route(in_force=True, shown=shown)
+    waiting = Waiting(
+        Reason.WAITING_FOR_SETTLE.value,
+        f"Service {obs.spec.service}: the proxies get {obs.spec.settle_ms} ms to follow",
+        now,
+    )
+    return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at)
+
+
+def plan_for(obs: Observation, stable_hash: str, canary_hash: str, weight_bp: int) -> TrafficPlan:
+    """Return the plan of a weight; never narrowed where the Service must not be."""
+    if obs.narrowable or 0 < weight_bp < 10_000:
+        return TrafficPlan.split(stable_hash, canary_hash, weight_bp)
+    return TrafficPlan.at_rest(stable_hash)
+
+
+def standing_elsewhere(obs: Observation, revision: str) -> int:
+    """Return how many pods of other revisions have not been told to stop."""
+    return sum(
+        1
+        for pod in obs.live.pods
+        if not pod["metadata"].get("deletionTimestamp")
+        and pod["metadata"].get("labels", {}).get(HASH_LABEL) not in (None, revision)
+    )
+
+
+def ready_count(obs: Observation, revision: str) -> int:
+    """Return how many pods of a revision are ready and stay."""
+    return sum(
+        1
+        for pod in obs.live.pods
+        if pod["metadata"].get("labels", {}).get(HASH_LABEL) == revision and is_ready(pod)
+    )
+
+
+def strands_users(obs: Observation) -> bool:
+    """Tell whether the Service is narrowed to a revision that serves nobody while another could."""
+    revision = None if obs.live.service is None else narrowed_to(obs.live.service)
+    if revision is None or ready_count(obs, revision):
+        return False
+    return any(is_ready(pod) for pod in obs.live.pods)
