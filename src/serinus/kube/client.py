@@ -160,7 +160,7 @@ class Client:
 
         When a continue token expires between two pages, all is asked for again, unchunked.
         """
-        target, decode = Target(kind, namespace=namespace), decode or _manifests(kind)
+        target, decode = Target(kind, namespace=namespace), decode or manifest_decoder(kind)
         items: list[Any] = []
         token: str | None = None
         while True:
@@ -242,7 +242,7 @@ class Client:
             field_selector=field_selector,
             bookmarks=bookmarks,
         )
-        decode = decode or _manifests(kind)
+        decode = decode or manifest_decoder(kind)
         limit_ms = timeout_ms + _WATCH_GRACE_MS
         lines = self._transport.stream(request, limit_ms=limit_ms, on_open=on_open)
         async with contextlib.aclosing(lines):
@@ -441,7 +441,7 @@ def _target_of(
     )
 
 
-def _manifests(kind: Kind) -> Decoder[Manifest]:
+def manifest_decoder(kind: Kind) -> Decoder[Manifest]:
     """Decode to plain JSON, with the type that the API server leaves out of the items of a list."""
 
     def decode(raw: msgspec.Raw) -> Manifest:

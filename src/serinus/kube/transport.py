@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import yarl
@@ -19,6 +21,13 @@ from serinus.kube.config.credentials import Credentials
 from serinus.kube.requests import Request
 
 _HEADER_SIZE_MAX = 64 * 1024
+_KEEPALIVE = (
+    ("TCP_KEEPIDLE", 30),
+    ("TCP_KEEPALIVE", 30),  # the same on macOS
+    ("TCP_KEEPINTVL", 10),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 60_000),
+)
 
 
 class Transport:
@@ -166,7 +175,7 @@ class Transport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Each watch holds a connection; a limit would make requests wait for watches.
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 max_line_size=_HEADER_SIZE_MAX,
                 max_field_size=_HEADER_SIZE_MAX,
@@ -207,9 +216,27 @@ class Transport:
         return errors.Unavailable(f"cannot {request.what}: {words}; {advice}")
 
 
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make a socket that notices within a minute when the other side is no longer there.
+
+    client-go does so by a ping after 30 s of silence (k8s.io/apimachinery, pkg/util/net/http.go).
+    """
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
 def _root(error: Exception) -> str:
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    words = getattr(cause, "strerror", None) or getattr(cause, "verify_message", None) or str(cause)
+    words = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None)
+    if words is None or words.startswith("Connect call failed"):
+        # asyncio hides the reason behind the address, but keeps its number.
+        number = getattr(cause, "errno", None)
+        words = os.strerror(number) if number else str(cause)
     return str(words) or type(cause).__name__
 
 
