@@ -17,8 +17,8 @@ Outcomes are values; an exception means "this attempt did not work". Classes fol
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 
 class Retry(enum.Enum):
@@ -79,9 +79,18 @@ class ClusterError(SerinusError):
 
     reason: ClassVar[str] = "Unknown"
 
-    def __init__(self, message: str, *, code: int = 0, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = 0,
+        retry_after_ms: int | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         self.code = code
         self.retry_after_ms = retry_after_ms
+        self.details = details
+        """The `details` of the Status object: name, group, kind, causes."""
         super().__init__(message)
 
 
