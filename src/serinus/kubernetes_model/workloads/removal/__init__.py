@@ -1,0 +1,1 @@
+"""What is removed because something else is gone: owners, namespaces, nodes."""
