@@ -34,7 +34,7 @@ _READY_WITHIN_MS = 60_000
 _START_ATTEMPTS = 3
 
 
-class ControlPlaneFailed(Exception):
+class ControlPlaneError(Exception):
     """A program of the control plane ended or did not get ready; the message ends with its log."""
 
 
@@ -63,7 +63,7 @@ class ControlPlane:
         """Start the three programs and return when all are ready.
 
         Raises:
-            ControlPlaneFailed: one of them ended or was not ready in time.
+            ControlPlaneError: one of them ended or was not ready in time.
         """
         self.tokens = credentials.write_tokens(self.folder / "tokens.csv")
         private, public = credentials.write_service_account_key(self.folder)
@@ -146,7 +146,7 @@ class ControlPlane:
             while not await self._answers_ok(session, url):
                 self._refuse_the_dead()
                 if time.monotonic() > deadline:
-                    raise ControlPlaneFailed(self._report(name, "was not ready in time"))
+                    raise ControlPlaneError(self._report(name, "was not ready in time"))
                 await asyncio.sleep(0.05)
 
     async def _answers_ok(self, session: aiohttp.ClientSession, url: str) -> bool:
@@ -161,7 +161,7 @@ class ControlPlane:
     def _refuse_the_dead(self) -> None:
         for name, process in self._processes.items():
             if process.returncode is not None:
-                raise ControlPlaneFailed(self._report(name, f"exited with {process.returncode}"))
+                raise ControlPlaneError(self._report(name, f"exited with {process.returncode}"))
 
     def _report(self, name: str, what: str) -> str:
         return f"{name} {what}; the end of {self.folder / name}.log:\n{self.log(name)[-4000:]}"
@@ -190,7 +190,7 @@ class ControlPlane:
             session.post(self.url + path, json=body, ssl=self.ssl_context()) as response,
         ):
             if response.status != 201:
-                raise ControlPlaneFailed(f"POST {path}: {response.status} {await response.text()}")
+                raise ControlPlaneError(f"POST {path}: {response.status} {await response.text()}")
 
 
 @contextlib.asynccontextmanager
@@ -202,7 +202,7 @@ async def running(binaries: Binaries) -> AsyncIterator[ControlPlane]:
             try:
                 try:
                     await plane.start()
-                except ControlPlaneFailed:
+                except ControlPlaneError:
                     # Someone else may have taken a port between its choice and its use.
                     if attempt == _START_ATTEMPTS:
                         raise

@@ -18,46 +18,41 @@ import aiohttp
 
 from serinus.errors import RefusedError
 from tests.control_plane import credentials
-from tests.control_plane.bench import ControlPlane, ControlPlaneFailed, running
+from tests.control_plane.bench import ControlPlane, ControlPlaneError, running
 from tests.control_plane.build import find_or_build
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _PLAIN = "application/json"
 
 
-async def dump(plane: ControlPlane, folder: Path) -> int:
-    """Write all documents into `folder`; return how many there are."""
+async def documents(plane: ControlPlane) -> dict[str, Any]:
+    """Return all documents by the name of the file that each belongs into."""
     headers = {"Authorization": f"Bearer {plane.tokens[credentials.ADMIN]}"}
     connector = aiohttp.TCPConnector(ssl=plane.ssl_context())
     async with aiohttp.ClientSession(plane.url, headers=headers, connector=connector) as session:
-        documents = await _discovery(session)
-        documents |= await _schemas(session)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, document in documents.items():
-        (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
-    return len(documents)
+        return await _discovery(session) | await _schemas(session)
 
 
 async def _schemas(session: aiohttp.ClientSession) -> dict[str, Any]:
     index = await _get(session, "/openapi/v3")
-    documents = {"v2": await _get(session, "/openapi/v2"), "v3-index": index}
+    found = {"v2": await _get(session, "/openapi/v2"), "v3-index": index}
     for path, entry in index["paths"].items():
-        documents[path.replace("/", "__")] = await _get(session, entry["serverRelativeURL"])
-    return documents
+        found[path.replace("/", "__")] = await _get(session, entry["serverRelativeURL"])
+    return found
 
 
 async def _discovery(session: aiohttp.ClientSession) -> dict[str, Any]:
-    documents = {"version": await _get(session, "/version")}
+    found = {"version": await _get(session, "/version")}
     for path in ("/api", "/apis"):
         name = path.removeprefix("/")
-        documents[f"discovery__{name}"] = await _get(session, path)
-        documents[f"discovery-aggregated__{name}"] = await _get(session, path, accept=_AGGREGATED)
-    documents["discovery__api__v1"] = await _get(session, "/api/v1")
-    for group in documents["discovery__apis"]["groups"]:
+        found[f"discovery__{name}"] = await _get(session, path)
+        found[f"discovery-aggregated__{name}"] = await _get(session, path, accept=_AGGREGATED)
+    found["discovery__api__v1"] = await _get(session, "/api/v1")
+    for group in found["discovery__apis"]["groups"]:
         for version in group["versions"]:
             path = f"/apis/{version['groupVersion']}"
-            documents["discovery" + path.replace("/", "__")] = await _get(session, path)
-    return documents
+            found["discovery" + path.replace("/", "__")] = await _get(session, path)
+    return found
 
 
 async def _get(session: aiohttp.ClientSession, path: str, *, accept: str = _PLAIN) -> Any:
@@ -66,10 +61,9 @@ async def _get(session: aiohttp.ClientSession, path: str, *, accept: str = _PLAI
         return await response.json(content_type=None)
 
 
-async def _main(folder: Path) -> None:
+async def _fetch() -> dict[str, Any]:
     async with running(find_or_build(os.environ)) as plane:
-        count = await dump(plane, folder)
-    print(f"{count} documents in {folder}", file=sys.stderr)
+        return await documents(plane)
 
 
 def main() -> int:
@@ -78,10 +72,15 @@ def main() -> int:
         print("usage: python -m tests.control_plane.openapi FOLDER", file=sys.stderr)
         return 2
     try:
-        asyncio.run(_main(Path(sys.argv[1])))
-    except (RefusedError, ControlPlaneFailed) as error:
+        found = asyncio.run(_fetch())
+    except (RefusedError, ControlPlaneError) as error:
         print(error, file=sys.stderr)
         return 1
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in found.items():
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    print(f"{len(found)} documents in {folder}", file=sys.stderr)
     return 0
 
 

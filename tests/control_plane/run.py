@@ -12,7 +12,7 @@ import signal
 import sys
 
 from serinus.errors import RefusedError
-from tests.control_plane.bench import ControlPlaneFailed, running
+from tests.control_plane.bench import ControlPlaneError, running
 from tests.control_plane.build import Binaries, find_or_build
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     """Run until Ctrl-C."""
     try:
         asyncio.run(run(find_or_build(os.environ)))
-    except (RefusedError, ControlPlaneFailed) as error:
+    except (RefusedError, ControlPlaneError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,287 @@
+"""The model of Kubernetes in this process, with a clock of its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from serinus import kubernetes_model as model
+from serinus.errors import NotFound
+from serinus.kubernetes_model.controllers import Controllers
+from tests.conformance.cluster import (
+    Event,
+    FieldValidation,
+    Object,
+    Page,
+    PatchKind,
+    Propagation,
+)
+from tests.conformance.pods import InstantPods
+
+T = TypeVar("T")
+_START_MS = 1_800_000_000_000
+_IDLE_STEP_MS = 250
+_PATCH_TYPES = {
+    "json": model.PatchType.JSON,
+    "merge": model.PatchType.MERGE,
+    "strategic": model.PatchType.STRATEGIC,
+}
+_RESOURCES = {each.plural: each for each in reversed(model.KINDS)}
+
+
+class ModelCluster:
+    """The port over `serinus.kubernetes_model`.
+
+    The controllers run, and the clock goes on, only while a case lets time pass.
+    """
+
+    def __init__(self, namespace: str = "case") -> None:
+        numbers = itertools.count(1)
+        self._model = model.Cluster(new_id=lambda: str(uuid.UUID(int=next(numbers), version=4)))
+        self._controllers = Controllers(self._model)
+        self._now = _START_MS
+        self.namespace = namespace
+        self.warnings: list[str] = []
+        self.pods = InstantPods(self)
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        self._model.create(_RESOURCES["namespaces"], body, now=self._now)
+
+    def now_ms(self) -> int:
+        return self._now
+
+    async def get(
+        self, kind: str, name: str, *, namespace: str | None = None, subresource: str | None = None
+    ) -> Object:
+        where = self._where(kind, namespace)
+        found: Object = _copy(self._model.get(_RESOURCES[kind], name, where))
+        return found
+
+    async def list(
+        self,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        labels: str | None = None,
+        fields: str | None = None,
+        limit: int | None = None,
+        continue_token: str | None = None,
+    ) -> Page:
+        found = self._model.list(
+            _RESOURCES[kind],
+            self._where(kind, namespace),
+            label_selector=labels,
+            field_selector=fields,
+            limit=limit,
+            continue_token=continue_token,
+        )
+        return Page(
+            _copy(found.items),
+            found.resource_version,
+            found.continue_token,
+            found.remaining_item_count,
+        )
+
+    async def create(
+        self,
+        kind: str,
+        body: Object,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        return self._wrote(
+            self._model.create(
+                _RESOURCES[kind],
+                _typed(kind, body),
+                self._where(kind, namespace),
+                now=self._now,
+                name=name,
+                subresource=subresource,
+                options=_options(field_manager, field_validation, dry_run=dry_run),
+            )
+        )
+
+    async def replace(
+        self,
+        kind: str,
+        body: Object,
+        *,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        return self._wrote(
+            self._model.replace(
+                _RESOURCES[kind],
+                body["metadata"]["name"],
+                _typed(kind, body),
+                self._where(kind, None),
+                now=self._now,
+                subresource=subresource,
+                options=_options(field_manager, field_validation, dry_run=dry_run),
+            )
+        )
+
+    async def patch(
+        self,
+        kind: str,
+        name: str,
+        body: Any,
+        *,
+        type: PatchKind = "merge",  # noqa: A002 - Kubernetes' own word
+        namespace: str | None = None,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        return self._wrote(
+            self._model.patch(
+                _RESOURCES[kind],
+                name,
+                _copy(body),
+                self._where(kind, namespace),
+                patch_type=_PATCH_TYPES[type],
+                now=self._now,
+                subresource=subresource,
+                options=_options(field_manager, field_validation, dry_run=dry_run),
+            )
+        )
+
+    async def apply(
+        self,
+        kind: str,
+        body: Object,
+        *,
+        manager: str,
+        force: bool = False,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        return self._wrote(
+            self._model.patch(
+                _RESOURCES[kind],
+                body["metadata"]["name"],
+                _typed(kind, body),
+                self._where(kind, None),
+                patch_type=model.PatchType.APPLY,
+                now=self._now,
+                subresource=subresource,
+                options=model.WriteOptions(field_manager=manager, force=force, dry_run=dry_run),
+            )
+        )
+
+    async def delete(
+        self,
+        kind: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        propagation: Propagation | None = None,
+        grace_seconds: int | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        options = model.DeleteOptions(
+            propagation=None if propagation is None else model.Propagation(propagation),
+            grace_seconds=grace_seconds,
+            uid=uid,
+            resource_version=resource_version,
+            dry_run=dry_run,
+        )
+        where = self._where(kind, namespace)
+        return self._wrote(
+            self._model.delete(_RESOURCES[kind], name, where, now=self._now, options=options)
+        )
+
+    async def delete_collection(self, kind: str, *, labels: str | None = None) -> None:
+        where = self._where(kind, None)
+        self._model.delete_collection(_RESOURCES[kind], where, now=self._now, label_selector=labels)
+
+    def watch(
+        self,
+        kind: str,
+        *,
+        from_version: str,
+        labels: str | None = None,
+        fields: str | None = None,
+    ) -> _ModelWatch:
+        raise NotImplementedError
+
+    async def eventually(
+        self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
+    ) -> T:
+        deadline = self._now + deadline_ms
+        while True:
+            wake_at = await self._work()
+            try:
+                return await condition()
+            except (AssertionError, NotFound):
+                if self._now >= deadline:
+                    raise
+            self._pass_time(wake_at, deadline)
+
+    async def steadily(
+        self, condition: Callable[[], Awaitable[object]], *, for_ms: int = 1_000
+    ) -> None:
+        deadline = self._now + for_ms
+        while self._now < deadline:
+            wake_at = await self._work()
+            await condition()
+            self._pass_time(wake_at, deadline)
+
+    async def _work(self) -> int | None:
+        """Run controllers and pods once; return when there is more to do."""
+        before = self._model.resource_version
+        self._controllers.run(self._now)
+        await self.pods.step()
+        wake_at = self._controllers.run(self._now)
+        # Even two parts that undo each other's work for ever must meet the deadline.
+        return self._now + 1 if self._model.resource_version != before else wake_at
+
+    def _pass_time(self, wake_at: int | None, deadline: int) -> None:
+        wanted = self._now + _IDLE_STEP_MS if wake_at is None else max(wake_at, self._now + 1)
+        self._now = min(wanted, deadline)
+
+    def _where(self, kind: str, namespace: str | None) -> str | None:
+        return (namespace or self.namespace) if _RESOURCES[kind].namespaced else None
+
+    def _wrote(self, written: model.Written) -> Object:
+        self.warnings.extend(written.warnings)
+        left: Object = _copy(written.object)
+        return left
+
+
+class _ModelWatch:
+    async def next(self, deadline_ms: int = 5_000) -> Event:
+        raise NotImplementedError
+
+
+def _options(
+    manager: str | None, validation: FieldValidation | None, *, dry_run: bool
+) -> model.WriteOptions:
+    return model.WriteOptions(
+        field_manager=manager or "serinus",
+        field_validation=model.FieldValidation(validation or "Warn"),
+        dry_run=dry_run,
+    )
+
+
+def _typed(kind: str, body: Object) -> Object:
+    """Return a copy with the type that the client's callers may leave out."""
+    resource = _RESOURCES[kind]
+    return {"apiVersion": resource.api_version, "kind": resource.kind, **_copy(body)}
+
+
+def _copy(value: Any) -> Any:
+    """Copy by way of JSON, as HTTP does: what the model holds is not the case's to change."""
+    return json.loads(json.dumps(value))

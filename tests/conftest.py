@@ -1,0 +1,45 @@
+"""Fixtures and options shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from serinus.errors import RefusedError
+from tests.control_plane import bench, build
+
+CLUSTERS = ("model", "local", "kubernetes")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cluster",
+        action="append",
+        choices=CLUSTERS,
+        help="what the conformance cases and end-to-end tests run against (may be repeated)",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "kubernetes" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kubernetes)
+        if item.get_closest_marker("kubernetes"):
+            # One worker runs all of them, so that one control plane is enough.
+            item.add_marker(pytest.mark.xdist_group("kubernetes"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kubernetes() -> AsyncIterator[bench.ControlPlane]:
+    """Real etcd, kube-apiserver and kube-controller-manager, started once for the session."""
+    try:
+        binaries = build.find_or_build(os.environ)
+    except RefusedError as error:
+        if error.reason != "NoGo":
+            raise
+        pytest.skip(f"NO REAL KUBERNETES: {error}")
+    async with bench.running(binaries) as plane:
+        yield plane
