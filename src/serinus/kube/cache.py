@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, overload
 
 import msgspec
 
 from serinus import errors, process
 from serinus.clock import Clock, Instant
-from serinus.kube.client import WATCH_TIMEOUT_MS, Client, manifest_decoder
+from serinus.kube.client import WATCH_TIMEOUT_MS, Client, Decoder, Manifest, manifest_decoder
 from serinus.kube.kinds import Kind
 
 ObjectT = TypeVar("ObjectT")
@@ -63,12 +63,16 @@ class Changes:
         return self.count != since
 
 
-class CacheOptions(msgspec.Struct, frozen=True):
-    """How a cache waits; the defaults suit a real cluster."""
+class CacheSetting(msgspec.Struct, frozen=True):
+    """What a cache needs of the world around it; the defaults suit a real cluster."""
 
+    changes: Changes | None = None
+    """Shared by caches that one consumer waits for together."""
     backoff: Backoff = Backoff()
     watch_timeout_ms: int = WATCH_TIMEOUT_MS
     """The shortest that a watch is asked to last; up to as much again is added by chance."""
+    clock: Clock | None = None
+    random: random.Random | None = None
 
 
 class _Identity(msgspec.Struct, frozen=True, rename="camel"):
@@ -99,7 +103,20 @@ class Cache(Generic[ObjectT]):
     shared: do not change them.
     """
 
-    def __init__(  # noqa: PLR0913 - what to hold is five words, and the outside world three more
+    @overload
+    def __init__(
+        self: Cache[Manifest],
+        client: Client,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        setting: CacheSetting | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
         self,
         client: Client,
         kind: Kind,
@@ -107,23 +124,33 @@ class Cache(Generic[ObjectT]):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
-        decode: Callable[[msgspec.Raw], ObjectT] | None = None,
-        changes: Changes | None = None,
-        options: CacheOptions | None = None,
-        clock: Clock | None = None,
-        source: random.Random | None = None,
+        decode: Decoder[ObjectT],
+        setting: CacheSetting | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        client: Client,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        decode: Decoder[Any] | None = None,
+        setting: CacheSetting | None = None,
     ) -> None:
+        setting = setting or CacheSetting()
         self.kind = kind
-        self.changes = changes or Changes()
+        self.changes = setting.changes or Changes()
         self.last_error: errors.ClusterError | None = None
         self._client = client
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
-        self._decode: Callable[[msgspec.Raw], Any] = decode or manifest_decoder(kind)
-        self._options = options or CacheOptions()
-        self._clock = clock or process.SystemClock()
-        self._random = source or random.Random()  # noqa: S311 - jitter, not a secret
+        self._decode: Decoder[Any] = decode or manifest_decoder(kind)
+        self._setting = setting
+        self._clock = setting.clock or process.SystemClock()
+        self._random = setting.random or random.Random()  # noqa: S311 - jitter, not a secret
         self._entries: dict[_Key, _Entry[ObjectT]] = {}
         self._version = ""
         self._stale_since: Instant | None = self._clock.now_ms()
@@ -244,7 +271,7 @@ class Cache(Generic[ObjectT]):
             # Nothing is wrong with the server: it has only forgotten what we last saw.
             return
         self.changes.notify()
-        pause_ms = self._options.backoff.pause_ms(self._failure_count, self._random)
+        pause_ms = self._setting.backoff.pause_ms(self._failure_count, self._random)
         await asyncio.sleep(max(pause_ms, error.retry_after_ms or 0) / 1000)
 
     async def _list(self) -> None:
@@ -272,7 +299,7 @@ class Cache(Generic[ObjectT]):
 
     async def _follow(self) -> None:
         """Watch once, until the server ends it."""
-        shortest_ms = self._options.watch_timeout_ms
+        shortest_ms = self._setting.watch_timeout_ms
         loop = asyncio.get_running_loop()
         started = loop.time()
         stream = self._client.watch(
@@ -298,7 +325,9 @@ class Cache(Generic[ObjectT]):
         self._failure_count = 0
 
     def _opened(self) -> None:
-        self._stale_since = None
+        if self._stale_since is not None:
+            self._stale_since = None
+            self.changes.notify()
 
     def _take(self, event_type: str, raw: msgspec.Raw) -> None:
         if event_type == "BOOKMARK":
