@@ -1,0 +1,256 @@
+"""The one codec between a CanaryRelease on the wire and the release model.
+
+On the wire instants are RFC 3339 texts (`...Time`) and weights are percentages; in the model they are
+integers (`..._ms`, `..._bp`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from serinus.api import text, v1alpha1
+from serinus.errors import InvalidInput
+from serinus.kube import timestamps
+from serinus.release.model import (
+    Command,
+    Pause,
+    Promotion,
+    SetWeight,
+    Spec,
+    Status,
+    Step,
+)
+from serinus.traffic import registry
+from serinus.traffic.router import Mode
+
+COMMAND_ANNOTATION = "serinus.dev/command"
+
+
+class Release(msgspec.Struct, frozen=True):
+    """A CanaryRelease as the rest of the program knows it."""
+
+    name: str
+    namespace: str
+    spec: Spec
+    status: Status = Status()
+    command: Command | None = None
+
+
+def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Release:
+    """Return the release that an object describes.
+
+    Raises:
+        InvalidInput: with the field path of each thing that is wrong.
+    """
+    wrong = [
+        f"{field}: {found.get(field)!r} is not {known!r}"
+        for field, known in (("apiVersion", v1alpha1.API_VERSION), ("kind", v1alpha1.KIND))
+        if found.get(field) != known
+    ]
+    if wrong:
+        raise InvalidInput(source, wrong)
+    try:
+        wire = msgspec.convert(found, v1alpha1.CanaryRelease)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(source, [_path_first(str(error))]) from error
+    problems: list[str] = []
+    spec = _spec(wire.spec, problems)
+    name = str(wire.metadata.get("name") or "")
+    if not name:
+        problems.append("metadata.name: missing")
+    if problems or spec is None:
+        raise InvalidInput(source, problems)
+    annotations = wire.metadata.get("annotations") or {}
+    return Release(
+        name=name,
+        namespace=str(wire.metadata.get("namespace") or ""),
+        spec=spec,
+        status=decode_status(wire.status),
+        command=decode_command(annotations.get(COMMAND_ANNOTATION)),
+    )
+
+
+def encode(release: Release) -> dict[str, Any]:
+    """Return the object, as `decode` reads it."""
+    spec = release.spec
+    wire = v1alpha1.Spec(
+        target_ref=v1alpha1.TargetRef(name=spec.target),
+        service=v1alpha1.ServiceRef(name=spec.service),
+        router=v1alpha1.Router(
+            type=spec.router,
+            replica_ratio=v1alpha1.ReplicaRatio(
+                mode="Surge" if spec.mode is Mode.SURGE else "Constant",
+                settle=text.format_duration(spec.settle_ms),
+                allow_coarse=spec.allow_coarse,
+            ),
+        ),
+        steps=tuple(_encode_step(step) for step in spec.steps),
+        promotion=v1alpha1.Promotion(
+            method="Adopt" if spec.promotion is Promotion.ADOPT else "RollingUpdate",
+            undo_window=text.format_duration(spec.undo_window_ms),
+        ),
+        abort=v1alpha1.Abort(on_progress_deadline=spec.abort_on_deadline),
+        paused=spec.paused,
+        allow_recreate=spec.allow_recreate,
+        allow_autoscaler=spec.allow_autoscaler,
+    )
+    metadata: dict[str, Any] = {"name": release.name, "namespace": release.namespace}
+    if release.command is not None:
+        metadata["annotations"] = {COMMAND_ANNOTATION: encode_command(release.command)}
+    return {
+        "apiVersion": v1alpha1.API_VERSION,
+        "kind": v1alpha1.KIND,
+        "metadata": metadata,
+        "spec": msgspec.to_builtins(wire),
+        "status": encode_status(release.status),
+    }
+
+
+def encode_command(command: Command) -> str:
+    """Return the text of the command annotation."""
+    return msgspec.json.encode(_to_wire(msgspec.to_builtins(command))).decode()
+
+
+def decode_command(annotation: str | None) -> Command | None:
+    """Return the command of an annotation; one that cannot be read is no command."""
+    if not annotation:
+        return None
+    try:
+        return msgspec.convert(_from_wire(msgspec.json.decode(annotation)), Command)
+    except (InvalidInput, msgspec.MsgspecError, ValueError, TypeError):
+        return None
+
+
+def encode_status(status: Status) -> dict[str, Any]:
+    """Return the status on the wire, without what has its default."""
+    plain = msgspec.to_builtins(status)
+    default = msgspec.to_builtins(Status())
+    kept = {k: v for k, v in plain.items() if k == "phase" or v != default[k]}
+    wire: dict[str, Any] = _to_wire(kept)
+    return wire
+
+
+def decode_status(found: Mapping[str, Any]) -> Status:
+    """Return the status that an object carries.
+
+    Raises:
+        InvalidInput: it was written by a version of serinus that this one cannot read.
+    """
+    try:
+        return msgspec.convert(_from_wire(found), Status)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InvalidInput(
+            "status", [f"{_path_first(str(error))}; it was written by another version of serinus"]
+        ) from error
+
+
+def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
+    options = wire.router.replica_ratio or v1alpha1.ReplicaRatio()
+    if wire.target_ref.kind != "Deployment":
+        problems.append(
+            f"spec.targetRef.kind: {wire.target_ref.kind!r} cannot be released; only a Deployment can"
+        )
+    if wire.router.type not in registry.ROUTERS:
+        known = ", ".join(sorted(registry.ROUTERS))
+        problems.append(f"spec.router.type: {wire.router.type!r} is unknown; known: {known}")
+    settle_ms = _duration("spec.router.replicaRatio.settle", options.settle, problems)
+    undo_window_ms = _duration("spec.promotion.undoWindow", wire.promotion.undo_window, problems)
+    steps = [_decode_step(index, step, problems) for index, step in enumerate(wire.steps)]
+    known_steps = [step for step in steps if step is not None]
+    problems.extend(f"spec.steps: {p}" for p in text.order_problems(known_steps))
+    if problems:
+        return None
+    return Spec(
+        target=wire.target_ref.name,
+        service=wire.service.name,
+        router=wire.router.type,
+        mode=Mode(options.mode),
+        settle_ms=settle_ms,
+        allow_coarse=options.allow_coarse,
+        allow_recreate=wire.allow_recreate,
+        allow_autoscaler=wire.allow_autoscaler,
+        steps=tuple(known_steps),
+        promotion=Promotion(wire.promotion.method),
+        undo_window_ms=undo_window_ms,
+        abort_on_deadline=wire.abort.on_progress_deadline,
+        paused=wire.paused,
+    )
+
+
+def _duration(path: str, value: str, problems: list[str]) -> int:
+    try:
+        return text.parse_duration(value)
+    except ValueError as error:
+        problems.append(f"{path}: {error}")
+        return 0
+
+
+def _decode_step(index: int, step: v1alpha1.Step, problems: list[str]) -> Step | None:
+    path = f"spec.steps[{index}]"
+    if (step.set_weight is None) == (step.pause is None):
+        problems.append(f"{path}: needs exactly one of setWeight and pause")
+        return None
+    if step.pause is not None:
+        if step.pause.duration is None:
+            return Pause()
+        return Pause(_duration(f"{path}.pause.duration", step.pause.duration, problems))
+    try:
+        return SetWeight(text.parse_weight(repr(step.set_weight)))
+    except ValueError as error:
+        problems.append(f"{path}.setWeight: {error}")
+        return None
+
+
+def _encode_step(step: Step) -> v1alpha1.Step:
+    if isinstance(step, SetWeight):
+        return v1alpha1.Step(set_weight=text.percent_of(step.weight_bp))
+    duration = None if step.duration_ms is None else text.format_duration(step.duration_ms)
+    return v1alpha1.Step(pause=v1alpha1.Pause(duration=duration))
+
+
+def _to_wire(value: Any) -> Any:
+    """Name fields as Kubernetes does, and say instants and weights as people read them."""
+    if isinstance(value, list):
+        return [_to_wire(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    wire: dict[str, Any] = {}
+    for key, item in value.items():
+        if key.endswith("_ms") and item is not None:
+            wire[_camel(key.removesuffix("_ms") + "_time")] = timestamps.format_micros(item)
+        elif key.endswith("_bp") and item is not None:
+            wire[_camel(key.removesuffix("_bp"))] = text.percent_of(item)
+        elif item is not None:
+            wire[_camel(key)] = _to_wire(item)
+    return wire
+
+
+def _from_wire(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_wire(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    plain: dict[str, Any] = {}
+    for key, item in value.items():
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in key)
+        if name.endswith("_time"):
+            plain[name.removesuffix("_time") + "_ms"] = timestamps.parse(item)
+        elif name in ("weight", "weight_asked"):
+            plain[name + "_bp"] = text.parse_weight(repr(item))
+        else:
+            plain[name] = _from_wire(item)
+    return plain
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _path_first(message: str) -> str:
+    """Turn msgspec's "problem - at `$.a.b`" into "a.b: problem"."""
+    problem, found, path = message.partition(" - at `")
+    return f"{path.rstrip('`').removeprefix('$.')}: {problem}" if found else problem

@@ -1,0 +1,52 @@
+"""One round: load, observe, decide, save, act. May be run at any time, twice, or after any crash."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.clock import Instant
+from serinus.controller.act import act
+from serinus.controller.observe import observe
+from serinus.controller.ports import Cluster
+from serinus.errors import NotFound
+from serinus.release.decide import decide
+from serinus.release.decision import Decision
+from serinus.release.observation import Observation
+from serinus.traffic.write import Write
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What one round saw, decided and sent."""
+
+    observation: Observation
+    decision: Decision
+    sent: tuple[Write, ...]
+
+    @property
+    def at_rest(self) -> bool:
+        """Tell whether nothing is under way: only a person or a new template can start something."""
+        decision = self.decision
+        return decision.status.phase.at_rest and not decision.actions and decision.wake_at is None
+
+
+async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
+    """Take the next step of one release.
+
+    The status is saved before anything is done: a deadline or an answered command that was acted on is
+    never forgotten, and every action may be repeated.
+
+    Raises:
+        ClusterError: something was not done; call again.
+        InvariantViolation: the decision would have hurt somebody; nothing was written.
+    """
+    stored = await cluster.load(name)
+    if stored is None:
+        raise NotFound(f"there is no record of a release called {name}")
+    release = stored.release
+    seen = observe(release, await cluster.read(release.spec))
+    decision = decide(seen.observation, now)
+    if decision.status != release.status:
+        saved = msgspec.structs.replace(release, status=decision.status)
+        await cluster.save(msgspec.structs.replace(stored, release=saved))
+    sent = await act(cluster, release.spec, decision, seen.objects)
+    return Round(seen.observation, decision, tuple(sent))

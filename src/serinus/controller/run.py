@@ -1,0 +1,150 @@
+"""Drive one release: hold its Lease, and reconcile whenever the world or a deadline says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from serinus import errors
+from serinus.clock import Clock
+from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.ports import Stored
+from serinus.controller.reconcile import Round, reconcile
+from serinus.controller.record import record_name
+from serinus.errors import Retry
+from serinus.kube.lease import Lease, LeaseOptions
+from serinus.release.model import Command, Outcome
+
+LEASE = LeaseOptions(duration_ms=6_000, renew_deadline_ms=4_000, retry_period_ms=1_000)
+"""A driver that dies is replaced after six seconds; nothing moves in between."""
+BACK_OFF_MS = (100, 200, 500, 1_000, 2_000, 5_000)
+RECHECK_MS = 30_000
+"""How often to look though nothing was heard."""
+
+
+class NotDriving(errors.RefusedError):
+    """Another process drives the release."""
+
+
+def identity() -> str:
+    """Return who we are in a Lease: host, process and a number that no other run has."""
+    return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.asynccontextmanager
+async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncIterator[Lease]:
+    """Hold the Lease of a release for as long as the block runs.
+
+    Raises:
+        NotDriving: another process holds it.
+    """
+    lease = Lease(
+        cluster.client,
+        record_name(name),
+        cluster.namespace,
+        identity=identity(),
+        options=LEASE,
+        clock=clock,
+    )
+    if not await lease.try_acquire():
+        raise NotDriving(
+            "Driven", f"release {name} is driven by {lease.holder}; its commands can still be given"
+        )
+    try:
+        yield lease
+    finally:
+        with contextlib.suppress(errors.ClusterError):
+            await lease.release()
+
+
+async def drive(
+    cluster: KubernetesCluster,
+    name: str,
+    *,
+    lease: Lease,
+    clock: Clock,
+    until: Callable[[Round], bool],
+    on_round: Callable[[Round], None],
+    on_trouble: Callable[[errors.SerinusError], None],
+) -> Round:
+    """Reconcile until `until` says that the round was the last one.
+
+    Raises:
+        NotDriving: the Lease was lost.
+        SerinusError: something that trying again cannot mend.
+    """
+    failure_count = 0
+    while True:
+        count = cluster.changes.count
+        if not lease.is_held:
+            raise NotDriving("LeaseLost", f"the lease of release {name} was lost; nothing was lost")
+        try:
+            done = await reconcile(cluster, name, clock.now_ms())
+        except errors.ClusterError as error:
+            if error.retry is Retry.NEVER and not isinstance(
+                error, errors.NotFound | errors.AlreadyExists
+            ):
+                raise
+            failure_count += 1
+            if failure_count > 1:
+                on_trouble(error)
+            await asyncio.sleep(BACK_OFF_MS[min(failure_count, len(BACK_OFF_MS)) - 1] / 1000)
+            continue
+        failure_count = 0
+        on_round(done)
+        if until(done):
+            return done
+        wake_at = done.decision.wake_at
+        wait_ms = RECHECK_MS if wake_at is None else max(0, wake_at - clock.now_ms())
+        await _wait(cluster, min(wait_ms, RECHECK_MS), count, lease)
+
+
+async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lease) -> None:
+    """Wait for a change, a deadline, or the loss of the lease."""
+    change = asyncio.ensure_future(cluster.changes.wait(wait_ms, since_count=count))
+    lost = asyncio.ensure_future(lease.lost.wait())
+    try:
+        await asyncio.wait({change, lost}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (change, lost):
+            task.cancel()
+
+
+async def give(cluster: KubernetesCluster, name: str, command: Command) -> None:
+    """Write a command into the record of a release.
+
+    Raises:
+        NotFound: there is no such release.
+    """
+    while True:
+        stored = await cluster.load(name)
+        if stored is None:
+            raise errors.NotFound(f"there is no release called {name} in {cluster.namespace}")
+        release = msgspec.structs.replace(stored.release, command=command)
+        with contextlib.suppress(errors.Conflict):
+            await cluster.save(Stored(release, stored.version))
+            return
+        await cluster.changes.wait(100)
+
+
+async def answered(
+    cluster: KubernetesCluster, name: str, command: Command, timeout_ms: int
+) -> Outcome | None:
+    """Wait for the driver's answer to a command; None when it did not come in time."""
+    deadline = asyncio.get_running_loop().time() + timeout_ms / 1000
+    while True:
+        count = cluster.changes.count
+        stored = await cluster.load(name)
+        last = None if stored is None else stored.release.status.last_command
+        if last is not None and last.id == command.id:
+            return last
+        left_ms = int(1000 * (deadline - asyncio.get_running_loop().time()))
+        if left_ms <= 0:
+            return None
+        await cluster.changes.wait(left_ms, since_count=count)
