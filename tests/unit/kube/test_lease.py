@@ -156,7 +156,7 @@ async def test_a_sleeping_machine_does_not_hold_what_has_run_out(client: Client)
     assert await one.try_acquire()
     before = one.is_held
     clock.now += 40_000
-    assert (True, False) == (before, one.is_held)
+    assert (before, one.is_held) == (True, False)
     await one.release()
 
 
