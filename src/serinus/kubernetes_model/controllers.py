@@ -12,7 +12,7 @@ from serinus.clock import Instant
 from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.requests import Change, ChangeType, Object
 from serinus.kubernetes_model.workloads import triggers
-from serinus.kubernetes_model.workloads.objects import Kind
+from serinus.kubernetes_model.workloads.objects import Kind, is_namespace_terminating
 from serinus.kubernetes_model.workloads.triggers import Key
 from serinus.kubernetes_model.workloads.writes import Backend, Writes
 
@@ -104,6 +104,10 @@ class Controllers:
 
     def _back_off(self, key: Key, error: errors.ClusterError, now: Instant) -> None:
         self.last_error = (key, error)
+        if is_namespace_terminating(error):
+            # Nothing can be created there any more, however often it is tried.
+            self._failures.pop(key, None)
+            return
         count = self._failures.get(key, 0)
         retries_max = _RETRIES_MAX.get(key.controller)
         if retries_max is not None and count >= retries_max:

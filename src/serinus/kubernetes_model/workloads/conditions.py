@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from serinus.clock import Instant
-from serinus.kubernetes_model.workloads import timestamps
+from serinus.kubernetes_model import timestamps
 
 Conditions: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -37,7 +37,7 @@ def with_deployment_condition(
     current = find(conditions, condition.type)
     if current is not None and _is_alike(current, condition):
         return conditions
-    text = timestamps.to_text(now)
+    text = timestamps.time(now)
     since = text
     if current is not None and current.get("status") == condition.status:
         since = current.get("lastTransitionTime", text)
@@ -52,7 +52,7 @@ def with_replica_set_condition(
     current = find(conditions, condition.type)
     if current is not None and _is_alike(current, condition):
         return conditions
-    times = {"lastTransitionTime": timestamps.to_text(now)}
+    times = {"lastTransitionTime": timestamps.time(now)}
     return [*without(conditions, condition.type), {**condition._asdict(), **times}]
 
 

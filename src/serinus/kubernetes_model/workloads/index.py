@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import selectors
 from serinus.kubernetes_model.workloads.objects import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
@@ -22,6 +21,7 @@ from serinus.kubernetes_model.workloads.objects import (
     name_of,
     namespace_of,
     owners_of,
+    selector_of,
     uid_of,
 )
 
@@ -97,8 +97,8 @@ class Index:
         found = []
         for pair in (*labels.items(), None):
             for _, obj in self._bucket("selects", kind, namespace, pair):
-                selector = selectors.selector_of(kind, obj)
-                if not selectors.is_empty(selector) and selectors.matches(selector, labels):
+                selector = selector_of(kind, obj)
+                if selector.requirements and selector.matches(labels):
                     found.append(obj)
         return found
 
@@ -146,5 +146,11 @@ def _questions(kind: Kind, obj: Object) -> Iterator[tuple[object, ...]]:
         for pair in labels_of(obj).items():
             yield "label", kind, namespace, *pair
     if kind in _SELECTING:
-        wanted = selectors.selector_of(kind, obj).get("matchLabels") or {}
-        yield "selects", kind, namespace, min(wanted.items(), default=None)
+        yield "selects", kind, namespace, _one_label(kind, obj)
+
+
+def _one_label(kind: Kind, obj: Object) -> tuple[str, str] | None:
+    """Return a label that whatever `obj` selects must carry; None when it names no such label."""
+    selector = obj["spec"].get("selector") or {}
+    wanted = selector if kind == SERVICE else selector.get("matchLabels") or {}
+    return min(wanted.items(), default=None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from serinus import errors
+from serinus.kubernetes_model import selectors
 from serinus.kubernetes_model.requests import DeleteOptions, Object
 
 
@@ -181,6 +183,19 @@ def status_count(obj: Object | None, field: str) -> int:
 def generation_of(obj: Object) -> int:
     """Return `metadata.generation`."""
     return int(obj["metadata"].get("generation") or 0)
+
+
+def selector_of(kind: Kind, obj: Object) -> selectors.LabelSelector:
+    """Return the selector by which an object finds others; one that says nothing has no parts."""
+    selector = obj["spec"].get("selector") or {}
+    wrapped = {"matchLabels": selector} if kind == SERVICE else selector
+    return selectors.of_object(wrapped) or selectors.LabelSelector()
+
+
+def is_namespace_terminating(error: errors.ClusterError) -> bool:
+    """Say whether a create was refused because its namespace is being deleted."""
+    causes = (error.details or {}).get("causes") or ()
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def age_order(obj: Object) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from serinus import errors
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import selectors
 from serinus.kubernetes_model.workloads.objects import (
     Kind,
     Objects,
@@ -19,6 +18,7 @@ from serinus.kubernetes_model.workloads.objects import (
     labels_of,
     owners_of,
     reference_to,
+    selector_of,
     uid_of,
     with_parts,
 )
@@ -31,7 +31,7 @@ class Claimant:
         self._objects = objects
         self._kind = kind
         self._owner = owner
-        self._selector = selectors.selector_of(kind, owner)
+        self._selector = selector_of(kind, owner)
 
     def claim(self, kind: Kind, candidates: Iterable[Object]) -> list[Object]:
         """Adopt orphans that match, release what no longer matches, return what is ours now."""
@@ -48,12 +48,12 @@ class Claimant:
         return (
             controller is not None
             and controller["uid"] == uid_of(self._owner)
-            and selectors.matches(self._selector, labels_of(candidate))
+            and self._selector.matches(labels_of(candidate))
         )
 
     def _claim_one(self, kind: Kind, candidate: Object) -> Object | None:
         controller = controller_of(candidate)
-        matching = selectors.matches(self._selector, labels_of(candidate))
+        matching = self._selector.matches(labels_of(candidate))
         if controller is not None:
             if controller["uid"] != uid_of(self._owner):
                 return None

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import timestamps
 from serinus.kubernetes_model.workloads.objects import (
     annotations_of,
     is_being_deleted,
@@ -59,7 +59,7 @@ def available_at(pod: Object, min_ready_seconds: int) -> Instant | None:
     if min_ready_seconds == 0:
         return 0
     since = condition.get("lastTransitionTime")
-    return None if not since else timestamps.from_text(since) + min_ready_seconds * 1000
+    return None if not since else timestamps.parse(since) + min_ready_seconds * 1000
 
 
 def victims_first(pods: Sequence[Object], related: Sequence[Object], now: Instant) -> list[Object]:
@@ -115,7 +115,7 @@ def _compare_ages(one: Object, other: Object, now: Instant) -> int:
 
 def _since(where: Mapping[str, Any] | None, field: str) -> Instant | None:
     text = (where or {}).get(field)
-    return timestamps.from_text(text) if text else None
+    return timestamps.parse(text) if text else None
 
 
 def _compare_times(one: Instant | None, other: Instant | None, now: Instant) -> int:

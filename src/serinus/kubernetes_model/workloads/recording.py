@@ -5,8 +5,8 @@ from __future__ import annotations
 import xxhash
 
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import timestamps
 from serinus.kubernetes_model.workloads.objects import (
     EVENT,
     Event,
@@ -22,7 +22,7 @@ def event_object(regarding: tuple[Kind, Object], event: Event, now: Instant) -> 
     kind, obj = regarding
     content = "\0".join((uid_of(obj), *event))
     digest = xxhash.xxh64_hexdigest(content.encode())
-    text = timestamps.to_text(now)
+    text = timestamps.time(now)
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.kind,
@@ -54,4 +54,4 @@ def event_object(regarding: tuple[Kind, Object], event: Event, now: Instant) -> 
 def repeated(known: Object, now: Instant) -> Object:
     """Return an Event that was seen once more."""
     count = int(known.get("count") or 0) + 1
-    return {**known, "count": count, "lastTimestamp": timestamps.to_text(now)}
+    return {**known, "count": count, "lastTimestamp": timestamps.time(now)}

@@ -12,7 +12,7 @@ from typing import Any
 from serinus import errors
 from serinus.clock import Instant
 from serinus.kubernetes_model.requests import DeleteOptions, Object
-from serinus.kubernetes_model.workloads import conditions, ownership, pods, selectors
+from serinus.kubernetes_model.workloads import conditions, ownership, pods
 from serinus.kubernetes_model.workloads.objects import (
     POD,
     REPLICA_SET,
@@ -21,11 +21,13 @@ from serinus.kubernetes_model.workloads.objects import (
     controller_of,
     generation_of,
     is_being_deleted,
+    is_namespace_terminating,
     labels_of,
     name_of,
     namespace_of,
     reference_to,
     replicas_of,
+    selector_of,
     uid_of,
     with_status,
 )
@@ -52,7 +54,7 @@ def reconcile(objects: Objects, namespace: str, name: str, now: Instant) -> Inst
         try:
             _manage_replicas(objects, replica_set, active, now)
         except errors.ClusterError as error:
-            failure = error
+            failure = None if is_namespace_terminating(error) else error
     status = _status(replica_set, active, failure, now)
     status["terminatingReplicas"] = len(terminating)
     _write_status(objects, replica_set, status)
@@ -83,8 +85,9 @@ def _create_pod(objects: Objects, replica_set: Object) -> None:
     try:
         pod = objects.create(POD, _pod_of(replica_set))
     except errors.ClusterError as error:
-        event = Event(_COMPONENT, "Warning", "FailedCreate", f"Error creating: {error}")
-        objects.record((REPLICA_SET, replica_set), event)
+        if not is_namespace_terminating(error):
+            event = Event(_COMPONENT, "Warning", "FailedCreate", f"Error creating: {error}")
+            objects.record((REPLICA_SET, replica_set), event)
         raise
     event = Event(_COMPONENT, "Normal", "SuccessfulCreate", f"Created pod: {name_of(pod)}")
     objects.record((REPLICA_SET, replica_set), event)
@@ -129,10 +132,10 @@ def _related_pods(objects: Objects, replica_set: Object) -> list[Object]:
         return []
     found: dict[str, Object] = {}
     for sibling in objects.controlled_by(REPLICA_SET, controller["uid"]):
-        selector = selectors.selector_of(REPLICA_SET, sibling)
-        labels = selector.get("matchLabels") or {}
+        selector = selector_of(REPLICA_SET, sibling)
+        labels = sibling["spec"]["selector"].get("matchLabels") or {}
         for pod in objects.labelled(POD, namespace_of(sibling), labels):
-            if selectors.matches(selector, labels_of(pod)):
+            if selector.matches(labels_of(pod)):
                 found.setdefault(uid_of(pod), pod)
     return list(found.values())
 

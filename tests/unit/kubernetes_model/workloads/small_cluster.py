@@ -11,6 +11,7 @@ from typing import Any
 
 from serinus import errors
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import (
     DEPLOYMENTS,
@@ -29,7 +30,6 @@ from serinus.kubernetes_model.requests import (
     WriteOptions,
     Written,
 )
-from serinus.kubernetes_model.workloads import timestamps
 
 START: Instant = 1_700_000_000_000
 
@@ -71,11 +71,12 @@ class SmallCluster:
         del options
         if resource.kind in self.refused:
             raise self.refused[resource.kind]
+        self._refuse_in_terminating_namespace(resource, namespace)
         number = next(self._ids)
         metadata = {
             **body["metadata"],
             "uid": f"uid-{number:05}",
-            "creationTimestamp": timestamps.to_text(now),
+            "creationTimestamp": timestamps.time(now),
             "generation": 1,
         }
         metadata.setdefault("name", f"{metadata.get('generateName')}{number:05}")
@@ -139,11 +140,21 @@ class SmallCluster:
         elif options.propagation is Propagation.FOREGROUND:
             finalizers.append("foregroundDeletion")
         metadata["finalizers"] = finalizers
-        metadata.setdefault("deletionTimestamp", timestamps.to_text(now))
+        metadata.setdefault("deletionTimestamp", timestamps.time(now))
         metadata["deletionGracePeriodSeconds"] = 0
         if resource == PODS and old["spec"].get("nodeName") and options.grace_seconds != 0:
             metadata["deletionGracePeriodSeconds"] = 30
         return Written(self._settle(resource, {**old, "metadata": metadata}))
+
+    def _refuse_in_terminating_namespace(self, resource: Resource, namespace: str | None) -> None:
+        around = self.objects.get(("Namespace", "", namespace or "default"))
+        if not resource.namespaced or around is None:
+            return
+        if around[1]["metadata"].get("deletionTimestamp"):
+            raise errors.Forbidden(
+                f"unable to create new content in namespace {namespace}: it is being terminated",
+                details={"causes": [{"reason": "NamespaceTerminating"}]},
+            )
 
     def _settle(self, resource: Resource, obj: Object) -> Object:
         metadata = obj["metadata"]
@@ -282,7 +293,7 @@ class World:
         return {
             "type": "Ready",
             "status": "True" if ready else "False",
-            "lastTransitionTime": timestamps.to_text(self.now),
+            "lastTransitionTime": timestamps.time(self.now),
         }
 
     def deployment(self, name: str = "shop") -> Object:

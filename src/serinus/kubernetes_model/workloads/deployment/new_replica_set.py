@@ -17,6 +17,7 @@ from serinus.kubernetes_model.workloads.objects import (
     REPLICA_SET,
     annotations_of,
     controller_of,
+    is_namespace_terminating,
     name_of,
     namespace_of,
     reference_to,
@@ -67,6 +68,8 @@ def create(state: State) -> None:
         _resolve_collision(state, name_of(wanted))
         return
     except errors.ClusterError as error:
+        if is_namespace_terminating(error):
+            raise
         _report_failure(state, name_of(wanted), error)
         raise
     state.take(created)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import conditions, timestamps
+from serinus.kubernetes_model.workloads import conditions
 from serinus.kubernetes_model.workloads.conditions import Condition
 from serinus.kubernetes_model.workloads.deployment import limits
 from serinus.kubernetes_model.workloads.deployment.state import State
@@ -180,7 +181,7 @@ def _with_fresh_progress(
 ) -> conditions.Conditions:
     """Set the condition also when its reason stays: its update time is what the deadline reads."""
     current = conditions.find(known, "Progressing")
-    text = timestamps.to_text(now)
+    text = timestamps.time(now)
     since = text
     if current is not None and current.get("status") == "True":
         since = current["lastTransitionTime"]
@@ -221,7 +222,7 @@ def _deadline(state: State) -> Instant | None:
 
 
 def _deadline_of(state: State, condition: Mapping[str, Any]) -> Instant:
-    since = timestamps.from_text(condition["lastUpdateTime"])
+    since = timestamps.parse(condition["lastUpdateTime"])
     return since + int(state.spec["progressDeadlineSeconds"]) * 1000
 
 
@@ -236,7 +237,7 @@ def _with_failures(state: State, known: conditions.Conditions) -> conditions.Con
         condition = Condition(
             "ReplicaFailure", failure["status"], failure["reason"], failure.get("message", "")
         )
-        since = timestamps.from_text(failure["lastTransitionTime"])
+        since = timestamps.parse(failure["lastTransitionTime"])
         return conditions.with_deployment_condition(known, condition, since)
     return conditions.without(known, "ReplicaFailure")
 

@@ -6,7 +6,7 @@ Follows pkg/controller/deployment/deployment_controller.go (syncDeployment) of K
 from __future__ import annotations
 
 from serinus.clock import Instant
-from serinus.kubernetes_model.workloads import ownership, selectors
+from serinus.kubernetes_model.workloads import ownership
 from serinus.kubernetes_model.workloads.deployment import (
     history,
     limits,
@@ -22,6 +22,7 @@ from serinus.kubernetes_model.workloads.objects import (
     Objects,
     generation_of,
     is_being_deleted,
+    selector_of,
     uid_of,
 )
 
@@ -31,7 +32,7 @@ def reconcile(objects: Objects, namespace: str, name: str, now: Instant) -> Inst
     deployment = objects.get(DEPLOYMENT, namespace, name)
     if deployment is None:
         return None
-    if selectors.is_empty(selectors.selector_of(DEPLOYMENT, deployment)):
+    if not selector_of(DEPLOYMENT, deployment).requirements:
         _refuse_empty_selector(State(objects, deployment, [], now))
         return None
     candidates = [

@@ -20,6 +20,7 @@ from serinus.kubernetes_model.workloads.objects import (
     SERVICE,
     Objects,
     is_being_deleted,
+    is_namespace_terminating,
     labels_of,
     name_of,
     namespace_of,
@@ -158,9 +159,13 @@ def _is_placeholder(item: Object, placeholder: Object) -> bool:
 
 def _write(objects: Objects, service: Object, changes: Changes) -> None:
     _reuse_names(service, changes)
-    if not is_being_deleted(service):
-        for item in changes.create:
+    try:
+        for item in () if is_being_deleted(service) else changes.create:
             objects.create(ENDPOINT_SLICE, item)
+    except errors.ClusterError as error:
+        if is_namespace_terminating(error):
+            return
+        raise
     for item in changes.update:
         objects.update(ENDPOINT_SLICE, item)
     for item in changes.delete:

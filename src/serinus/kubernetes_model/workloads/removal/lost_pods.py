@@ -6,8 +6,9 @@ Follows gcOrphaned of pkg/controller/podgc/gc_controller.go of Kubernetes 1.36.3
 from __future__ import annotations
 
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.requests import DeleteOptions, Object
-from serinus.kubernetes_model.workloads import conditions, pods, timestamps
+from serinus.kubernetes_model.workloads import conditions, pods
 from serinus.kubernetes_model.workloads.objects import (
     NODE,
     POD,
@@ -45,7 +46,7 @@ def _failed(pod: Object, now: Instant) -> Object:
         "status": "True",
         "reason": "DeletionByPodGC",
         "message": "PodGC: node no longer exists",
-        "lastTransitionTime": timestamps.to_text(now),
+        "lastTransitionTime": timestamps.time(now),
     }
     known = conditions.without(status.get("conditions") or (), "DisruptionTarget")
     return with_status(pod, {**status, "phase": "Failed", "conditions": [*known, target]})

@@ -10,8 +10,9 @@ from typing import Any
 
 from serinus import errors
 from serinus.clock import Instant
+from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.requests import DeleteOptions, Object, Propagation
-from serinus.kubernetes_model.workloads import conditions, pods, timestamps
+from serinus.kubernetes_model.workloads import conditions, pods
 from serinus.kubernetes_model.workloads.objects import (
     NAMESPACE,
     POD,
@@ -101,7 +102,7 @@ def _estimate_s(objects: Objects, namespace: Object, now: Instant) -> int:
         if not pods.is_terminal(pod)
     ]
     estimate_s = max(graces, default=0)
-    since = timestamps.from_text(namespace["metadata"]["deletionTimestamp"])
+    since = timestamps.parse(namespace["metadata"]["deletionTimestamp"])
     return 0 if now - since >= estimate_s * 1000 else estimate_s
 
 
@@ -149,7 +150,7 @@ def _write_conditions(
         status_text = "True" if type_ in told else "False"
         wanted = {"type": type_, "status": status_text, "reason": reason, "message": message}
         current = conditions.find(updated, type_)
-        since = timestamps.to_text(now)
+        since = timestamps.time(now)
         if current is not None and current.get("status") == wanted["status"]:
             since = current.get("lastTransitionTime", since)
         replacement = {**wanted, "lastTransitionTime": since}
