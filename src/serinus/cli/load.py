@@ -42,7 +42,7 @@ class Output(enum.StrEnum):
 
 
 def load(
-    url: Annotated[str, typer.Argument(help="http or https URL.", show_default=False)],
+    url: Annotated[str, typer.Argument(metavar="URL", help="http or https.", show_default=False)],
     rate: Annotated[
         float | None,
         typer.Option(
@@ -99,7 +99,7 @@ def load(
         typer.Option(
             "--version-header",
             metavar="NAME",
-            help="The header that names the version.  [default: X-Serinus-Version]",
+            help="The header that names the version (default: X-Serinus-Version).",
             show_default=False,
         ),
     ] = None,

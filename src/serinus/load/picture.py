@@ -165,7 +165,7 @@ def terminal(
         figure.ruler("y").lim(0, 100)
         end_s = max([share.end_s for share in shares], default=1)
         figure.ruler("x").lim(0, end_s)
-        ticks = list(range(0, end_s + 1, _tick_step(end_s)))
+        ticks = list(range(0, end_s + 1, _tick_step(end_s, tick_max=max(1, width // 16))))
         figure.ruler("x").ticks(ticks, [f"{tick} s" for tick in ticks])
         text: str = figure.build().string(not color)
         figure.clear()
@@ -244,7 +244,7 @@ def _axes(end_s: int) -> list[str]:
             f'<line class="line" x1="{_LEFT}" x2="{_LEFT + _PLOT_WIDTH}" y1="{y}" y2="{y}"/>'
             f'<text class="ink" x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{percent} %</text>'
         )
-    step = _tick_step(end_s)
+    step = _tick_step(end_s, tick_max=10)
     for second in range(0, end_s + 1, step):
         x, y = _x(second, end_s), _TOP + _PLOT_HEIGHT
         parts.append(
@@ -254,12 +254,12 @@ def _axes(end_s: int) -> list[str]:
     return parts
 
 
-def _tick_step(end_s: int) -> int:
-    """Return the round number of seconds that makes at most ten ticks."""
+def _tick_step(end_s: int, *, tick_max: int) -> int:
+    """Return the round number of seconds that cuts the time into at most `tick_max` parts."""
     power = 1
     while True:
         for factor in (1, 2, 5):
-            if end_s <= 10 * factor * power:
+            if end_s <= tick_max * factor * power:
                 return factor * power
         power *= 10
 
