@@ -1,0 +1,1 @@
+"""Bodies that Kubernetes' own clients send in protobuf."""
