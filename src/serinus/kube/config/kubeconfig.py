@@ -175,6 +175,8 @@ def _read_one(file: Path) -> _Document:
     try:
         # The class is a SafeLoader that makes only null, booleans, strings, lists and mappings.
         tree = yaml.load(text, Loader=_Loader)  # noqa: S506
+        if isinstance(tree, dict) and "extensions" in text:
+            _restore_extensions(tree, yaml.safe_load(text))
     except yaml.MarkedYAMLError as e:
         raise errors.InvalidInput(str(file), [_yaml_problem(e)]) from e
     except yaml.YAMLError as e:
@@ -183,6 +185,17 @@ def _read_one(file: Path) -> _Document:
         return msgspec.convert({} if tree is None else tree, type=_Document)
     except msgspec.ValidationError as e:
         raise errors.InvalidInput(str(file), [_field_problem(str(e))]) from e
+
+
+def _restore_extensions(tree: dict[str, Any], typed: dict[str, Any]) -> None:
+    """Put extensions in with their types: they are handed on to an exec plugin as they are."""
+    named, typed_named = tree.get("clusters"), typed.get("clusters")
+    if not isinstance(named, list) or not isinstance(typed_named, list):
+        return
+    for entry, typed_entry in zip(named, typed_named, strict=True):
+        cluster = entry.get("cluster") if isinstance(entry, dict) else None
+        if isinstance(cluster, dict) and "extensions" in cluster:
+            cluster["extensions"] = typed_entry["cluster"]["extensions"]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # PyYAML may come without its C half
