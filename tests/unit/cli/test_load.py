@@ -159,3 +159,44 @@ def test_durations_are_read_as_users_write_them(text: str, ms: int) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="--duration"):
         parse_duration("--duration", text)
+
+
+async def stderr_on_a_terminal(url: str, **env: str) -> str:
+    """Return what a run writes to a terminal that is its standard error."""
+    outer, inner = os.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _APP, "load", url, "--rate", "100", "--duration", "1200ms"),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=inner,
+            env=os.environ | {"COLUMNS": "100", "TERM": "xterm"} | env,
+        )
+        os.close(inner)
+        # A terminal holds 4 KiB that nobody has read: read while the process runs.
+        said, deadline = b"", asyncio.get_running_loop().time() + 20
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                piece = await asyncio.to_thread(os.read, outer, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+            said += piece
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        return said.decode()
+    finally:
+        os.close(outer)
+
+
+async def test_a_terminal_gets_a_live_display() -> None:
+    async with serving(polite("v2")) as server:
+        said = await stderr_on_a_terminal(server.url)
+    assert "100.0 %" in said
+    assert "█" in said
+    assert "\x1b[" in said
+
+
+async def test_a_terminal_that_wants_no_colour_gets_plain_lines() -> None:
+    async with serving(polite("v2")) as server:
+        said = await stderr_on_a_terminal(server.url, NO_COLOR="1")
+    assert "1.0 s" in said
+    assert "v2 100.0 %" in said
+    assert "\x1b" not in said
