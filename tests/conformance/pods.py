@@ -16,6 +16,7 @@ from tests.conformance.cluster import Cluster, Object
 
 NODE = "node-1"
 NODE_ADDRESS = "10.78.0.1"
+_ENDED = {"Failed", "Succeeded"}
 _addresses = itertools.count(1)
 
 
@@ -49,6 +50,8 @@ class InstantPods:
                 await self._cluster.delete("pods", name, grace_seconds=0)
         elif not pod["spec"].get("nodeName"):
             await self._bind(name)
+        elif pod["status"].get("phase") in _ENDED:
+            return
         elif _is_ready(pod) != self.ready_when(pod) or not pod["status"].get("podIP"):
             status = _status(pod, ready=self.ready_when(pod), now=timestamp(self._cluster.now_ms()))
             await self._cluster.patch(
