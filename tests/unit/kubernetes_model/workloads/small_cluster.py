@@ -103,7 +103,7 @@ class SmallCluster:
         if body["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
             raise errors.Conflict(f'{resource.qualified_name} "{name}" has been modified')
         if subresource == "status":
-            new = {**old, "status": body["status"], "metadata": {**body["metadata"]}}
+            new = {**old, "status": body.get("status", {}), "metadata": {**body["metadata"]}}
         else:
             new = {**body, "metadata": {**body["metadata"]}}
             if "status" in old:

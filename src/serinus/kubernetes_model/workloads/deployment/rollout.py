@@ -5,6 +5,8 @@ Follows pkg/controller/deployment/rolling.go and recreate.go of Kubernetes 1.36.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from serinus.kubernetes_model.workloads import pods
 from serinus.kubernetes_model.workloads.deployment import (
     history,
@@ -54,7 +56,8 @@ def _grow_new(state: State) -> bool:
 def _shrink_old(state: State) -> bool:
     """Scale old ReplicaSets down as far as availability allows, unhealthy replicas first."""
     new = state.new()
-    if new is None or not state.active_old():
+    active = {uid_of(item) for item in state.active_old()}
+    if new is None or not active:
         return False
     total = sum(replicas_of(item) for item in state.replica_sets)
     unavailable_new = replicas_of(new) - status_count(new, "availableReplicas")
@@ -64,7 +67,7 @@ def _shrink_old(state: State) -> bool:
     cleaned = _shrink_unhealthy(state, room)
     if cleaned is None:
         return False
-    return _shrink_available(state) + cleaned > 0
+    return _shrink_available(state, active) + cleaned > 0
 
 
 def _shrink_unhealthy(state: State, room: int) -> int | None:
@@ -88,11 +91,16 @@ def _shrink_unhealthy(state: State, room: int) -> int | None:
     return count
 
 
-def _shrink_available(state: State) -> int:
-    available = sum(status_count(item, "availableReplicas") for item in state.replica_sets)
+def _shrink_available(state: State, active: Collection[str]) -> int:
+    """Take available replicas out of the old ReplicaSets that were active, oldest first.
+
+    Those that were not may still report Pods that are on their way out: these do not count.
+    """
+    shrinking = [item for item in state.old() if uid_of(item) in active]
+    available = sum(status_count(item, "availableReplicas") for item in (*shrinking, state.new()))
     room = available - _min_available(state)
     count = 0
-    for replica_set in state.active_old():
+    for replica_set in shrinking:
         taken = min(room - count, replicas_of(replica_set))
         if taken > 0:
             scaling.resize(state, replica_set, replicas_of(replica_set) - taken)
