@@ -7,6 +7,8 @@ kube-controller-manager is: it looks at everything again.
 
 from __future__ import annotations
 
+import heapq
+
 from serinus import errors
 from serinus.clock import Instant
 from serinus.kubernetes_model.kinds import Resource
@@ -34,6 +36,7 @@ class Controllers:
         self._objects = Writes(cluster, events=events)
         self._queue: dict[Key, None] = {}
         self._due: dict[Key, Instant] = {}
+        self._agenda: list[tuple[Instant, Key]] = []
         self._delays: list[tuple[Key, int]] = []
         self._failures: dict[Key, int] = {}
         self._kinds: dict[tuple[str, str], Kind] = {}
@@ -68,9 +71,9 @@ class Controllers:
         steps = 0
         while max_steps is None or steps < max_steps:
             if not self.step(now):
-                return min(self._due.values(), default=None)
+                return self._next_due()
             steps += 1
-        return now if self._queue else min(self._due.values(), default=None)
+        return now if self._queue else self._next_due()
 
     def step(self, now: Instant, key: Key | None = None) -> Key | None:
         """Reconcile one key (the longest pending, unless told which); return it, if any was."""
@@ -91,16 +94,30 @@ class Controllers:
             return key
         self._failures.pop(key, None)
         if wake_at is not None:
-            self._due[key] = max(wake_at, now + 1)
+            self._wake(key, max(wake_at, now + 1))
         return key
 
     def _advance(self, now: Instant) -> None:
         for key, delay_ms in self._delays:
-            self._due[key] = now + delay_ms
+            self._wake(key, now + delay_ms)
         self._delays.clear()
-        for key in [key for key, due in self._due.items() if due <= now]:
+        while (due := self._next_due()) is not None and due <= now:
+            _, key = heapq.heappop(self._agenda)
             del self._due[key]
             self._queue.setdefault(key)
+
+    def _wake(self, key: Key, due: Instant) -> None:
+        self._due[key] = due
+        heapq.heappush(self._agenda, (due, key))
+
+    def _next_due(self) -> Instant | None:
+        """Return when the next key is due; entries that were overtaken are dropped on the way."""
+        while self._agenda:
+            due, key = self._agenda[0]
+            if self._due.get(key) == due:
+                return due
+            heapq.heappop(self._agenda)
+        return None
 
     def _back_off(self, key: Key, error: errors.ClusterError, now: Instant) -> None:
         self.last_error = (key, error)
@@ -116,7 +133,7 @@ class Controllers:
             return
         self._failures[key] = count + 1
         base = _BACKOFF_MS.get(key.controller, _BACKOFF_DEFAULT_MS)
-        self._due[key] = now + min(base << min(count, 30), _BACKOFF_MAX_MS)
+        self._wake(key, now + min(base << min(count, 30), _BACKOFF_MAX_MS))
 
     def _take(self, change: Change) -> None:
         kind = self._kind(change.resource)
