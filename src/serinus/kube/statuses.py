@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
     message: str | None = None
     reason: str | None = None
     code: int | None = None
-    details: Details | None = None
+    details: dict[str, Any] | None = None
 
 
 _BY_REASON: Mapping[str, type[errors.ClusterError]] = {
@@ -106,11 +107,19 @@ def of_status(
     kind = _BY_REASON.get(status.reason or "") or _BY_CODE.get(code)
     if kind is None:
         kind = errors.Unavailable if code >= 500 else errors.ClusterError
-    details = status.details or Details()
+    details = _details(status)
     if retry_after_ms is None and details.retry_after_seconds:
         retry_after_ms = details.retry_after_seconds * 1000
     message = f"cannot {what}: {_words(status, details, code)}{_ADVICE.get(kind, '')}"
-    return kind(message, code=code, retry_after_ms=retry_after_ms)
+    return kind(message, code=code, retry_after_ms=retry_after_ms, details=status.details)
+
+
+def _details(status: Status) -> Details:
+    try:
+        return msgspec.convert(status.details or {}, Details)
+    except msgspec.ValidationError:
+        # Not as it should be, but the refusal stands.
+        return Details()
 
 
 def _words(status: Status, details: Details, code: int) -> str:

@@ -199,9 +199,13 @@ class Transport:
                 words = f"no TLS connection with {server}: {_root(error)}"
                 advice = "check the server's address and the client certificate in the kubeconfig"
             case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-                words = (
-                    f"the proxy {_without_password(self._proxy)} gave no way to {server}: {error}"
+                # An answer's own text repeats the address with its password.
+                why = (
+                    f"{error.status} {error.message}"
+                    if isinstance(error, aiohttp.ClientHttpProxyError)
+                    else _root(error)
                 )
+                words = f"the proxy {_without_password(self._proxy)} gave no way to {server}: {why}"
                 advice = "check proxy-url in the kubeconfig and HTTPS_PROXY in the environment"
             case aiohttp.ClientConnectorError():
                 words = f"cannot reach the API server {server}: {_root(error)}"

@@ -331,6 +331,13 @@ async def test_a_plugin_is_told_what_it_needs(server: ApiServer, tmp_path: Path)
     }
 
 
+HALF = f"""
+said = {{"kind": "ExecCredential", "apiVersion": "{V1}"}}
+said["status"] = {{"token": "t", "clientKeyData": "k", "expirationTimestamp": "soon"}}
+print(json.dumps(said))
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
@@ -348,9 +355,7 @@ async def test_a_plugin_is_told_what_it_needs(server: ApiServer, tmp_path: Path)
             "status: neither token",
         ),
         (
-            f"said = {{'kind': 'ExecCredential', 'apiVersion': '{V1}'}}\n"
-             "said['status'] = {'token': 't', 'clientKeyData': 'k', 'expirationTimestamp': 'soon'}"
-             "\nprint(json.dumps(said))",
+            HALF,
             errors.InvalidInput,
             "(?s)go together.*expirationTimestamp: .*'soon'",
         ),

@@ -66,9 +66,16 @@ def test_an_invalid_keeps_each_cause_with_its_field() -> None:
         "  - spec.replicas: Invalid value: -1\n"
         "  - spec.selector: Required value"
     )
+    assert short.details == {"causes": causes}
     # The real server mostly says it all in its message; then it is not said twice.
     said = 'Deployment "x" is invalid: [spec.replicas: Invalid value: -1, spec.selector: Required value]'
     assert str(of(422, status_body(422, "Invalid", said, causes=causes))).endswith(said)
+
+
+def test_details_that_are_odd_do_not_hide_the_refusal() -> None:
+    error = of(403, status_body(403, "Forbidden", "no", causes="many"))
+    assert isinstance(error, errors.Forbidden)
+    assert error.details == {"causes": "many"}
 
 
 def test_an_apply_conflict_names_the_managers_and_fields() -> None:
