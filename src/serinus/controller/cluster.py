@@ -135,7 +135,7 @@ class KubernetesCluster:
         """Return the objects around a release, no older than our own last write."""
         await self._followed()
         target = self._caches[kinds.DEPLOYMENTS].get(spec.target)
-        pods = () if target is None else tuple((await self._pod_cache(target)).items())
+        pods = () if target is None else await self.pods(target["spec"]["selector"])
         service = self._caches[kinds.SERVICES].get(spec.service) if spec.service else None
         return Snapshot(
             target=target,
@@ -215,21 +215,24 @@ class KubernetesCluster:
         cache = self._caches.get(kind)
         return () if cache is None else tuple(cache.items())
 
-    async def _pod_cache(self, target: Manifest) -> Cache[Any]:
-        """Follow only the pods that the Deployment's selector takes: a namespace may have thousands."""
-        selector = selector_text(target["spec"]["selector"])
-        if selector not in self._pods:
+    async def pods(self, selector: Manifest) -> tuple[Manifest, ...]:
+        """Return the pods that a LabelSelector takes, and follow only those from now on.
+
+        A namespace may have thousands of others.
+        """
+        text = selector_text(selector)
+        if text not in self._pods:
             cache: Cache[Any] = Cache(
                 self.client,
                 kinds.PODS,
                 self.namespace,
-                label_selector=selector,
+                label_selector=text,
                 setting=self._setting,
             )
             cache.start()
-            self._pods[selector] = cache
+            self._pods[text] = cache
             await cache.synced(SYNC_TIMEOUT_MS)
-        return self._pods[selector]
+        return tuple(self._pods[text].items())
 
     def _expect(self, kind: Kind, written: Mapping[str, Any]) -> None:
         if kind in self._caches:

@@ -19,7 +19,7 @@ from serinus.release.model import Shown, Spec
 from serinus.release.observation import ReplicaSet
 from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
 from serinus.traffic.plan import Live, Manifest
-from serinus.traffic.replica_ratio import selects
+from serinus.traffic.replica_ratio import base_selector, selects
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -61,7 +61,8 @@ def find_service(snapshot: Snapshot, deployment: Manifest, wanted: str | None) -
             "SeveralServices",
             f"the pods of Deployment {name} are behind {', '.join(found)}: say which with --service",
         )
-    return found[0]
+    only: str = found[0]
+    return only
 
 
 def find_deployment(snapshot: Snapshot, name: str) -> Manifest:
@@ -122,11 +123,9 @@ async def observe_pair(
         raise RefusedError("DeploymentMissing", f"Deployment {pair.stable} is not there")
     by_name = {d["metadata"]["name"]: d for d in seen.deployments}
     canary = by_name.get(pair.canary)
-    pods = seen.pods
-    if canary is not None:
-        beside = await cluster.read(Spec(target=pair.canary, service=pair.service))
-        known = {p["metadata"]["uid"] for p in pods}
-        pods = (*pods, *(p for p in beside.pods if p["metadata"]["uid"] not in known))
+    # The pods of both are those that the Service takes, also while a Deployment of theirs is gone.
+    selector = {} if seen.service is None else base_selector(seen.service)
+    pods = await cluster.pods({"matchLabels": selector}) if selector else seen.pods
     return PairObservation(
         stable=target_of(seen.target),
         stable_set=_current_set(seen, seen.target, pods),
@@ -194,3 +193,8 @@ async def drive_pair(
             now = clock.now_ms()
             wait_ms = 5_000 if decision.wake_at is None else max(0, decision.wake_at - now)
             await cluster.changes.wait(wait_ms, since_count=count)
+
+
+async def snapshot(cluster: KubernetesCluster) -> Snapshot:
+    """Return the namespace without looking at any release."""
+    return await cluster.read(Spec(target="", service=""))

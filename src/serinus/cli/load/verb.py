@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from serinus.cli.load import options
 from serinus.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -34,135 +34,30 @@ EPILOG = """Examples:
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
 
-class Output(enum.StrEnum):
-    """How the report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def load(
-    url: Annotated[str, typer.Argument(metavar="URL", help="http or https.", show_default=False)],
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            "--rate",
-            metavar="R",
-            help="Open loop: start R requests a second, whatever the server does. Without it the "
-            "loop is closed: each client waits for its answer.",
-            show_default=False,
-        ),
-    ] = None,
-    connections: Annotated[
-        int,
-        typer.Option(
-            "--connections",
-            metavar="N",
-            help="Clients of a closed loop; with --rate the keep-alive connections that are held.",
-        ),
-    ] = 20,
-    duration: Annotated[
-        str, typer.Option("--duration", metavar="TIME", help="Start no request after it: 30s, 5m.")
-    ] = "10s",
-    requests: Annotated[
-        int | None,
-        typer.Option(
-            "--requests",
-            metavar="N",
-            help="Stop after N requests; without --duration, however long that takes.",
-            show_default=False,
-        ),
-    ] = None,
-    timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="For one request: 500ms, 10s.")
-    ] = "10s",
+    context: typer.Context,
+    url: options.Url,
+    rate: options.Rate = None,
+    connections: options.Connections = 20,
+    duration: options.Duration = "10s",
+    requests: options.Requests = None,
+    timeout: options.Timeout = "10s",
     *,
-    keep_alive: Annotated[
-        bool, typer.Option("--keep-alive", help="Use connections again.")
-    ] = False,
-    new_connections: Annotated[
-        bool,
-        typer.Option(
-            "--new-connections",
-            help="A new connection for each request (the default). With --keep-alive: half of "
-            "the requests each.",
-        ),
-    ] = False,
-    method: Annotated[str, typer.Option("--method", metavar="METHOD", help="GET, HEAD …")] = "GET",
-    header: Annotated[
-        list[str] | None,
-        typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="Send it; may be repeated."),
-    ] = None,
-    data: Annotated[str, typer.Option("--data", metavar="TEXT", help="Body of the request.")] = "",
-    version_header: Annotated[
-        str | None,
-        typer.Option(
-            "--version-header",
-            metavar="NAME",
-            help="The header that names the version (default: X-Serinus-Version).",
-            show_default=False,
-        ),
-    ] = None,
-    version_json: Annotated[
-        str | None,
-        typer.Option(
-            "--version-json",
-            metavar="PATH",
-            help="Or a field of the JSON body: app.version.",
-            show_default=False,
-        ),
-    ] = None,
-    version_regex: Annotated[
-        str | None,
-        typer.Option(
-            "--version-regex",
-            metavar="PATTERN",
-            help="Or a regular expression on the body; its first group is the version.",
-            show_default=False,
-        ),
-    ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--expect",
-            metavar="VERSION=PERCENT",
-            help="Show how far the share of VERSION is from PERCENT, in standard deviations (z).",
-        ),
-    ] = None,
-    retry_idle_race: Annotated[
-        bool,
-        typer.Option(
-            "--retry-idle-race",
-            help="Ask once more where a keep-alive connection was closed as it was written to, as "
-            "most clients do; without it such a request counts as failed.",
-        ),
-    ] = False,
-    one_source: Annotated[
-        bool,
-        typer.Option(
-            "--one-source",
-            help="Towards loopback, do not spread over source addresses of 127/8.",
-        ),
-    ] = False,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", "-k", help="https: trust any certificate.")
-    ] = False,
-    ca_file: Annotated[
-        str | None,
-        typer.Option("--ca-file", metavar="FILE", help="https: trust these.", show_default=False),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(
-            "--picture",
-            metavar="FILE.svg",
-            help="Write the share by version over time.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Output, typer.Option("--output", "-o", help="Format of the report on standard output.")
-    ] = Output.TEXT,
+    keep_alive: options.KeepAlive = False,
+    new_connections: options.NewConnections = False,
+    method: options.Method = "GET",
+    header: options.Headers = None,
+    data: options.Data = "",
+    version_header: options.VersionHeader = None,
+    version_json: options.VersionJson = None,
+    version_regex: options.VersionRegex = None,
+    expect: options.Expectations = None,
+    retry_idle_race: options.RetryIdleRace = False,
+    one_source: options.OneSource = False,
+    insecure: options.Insecure = False,
+    ca_file: options.CaFile = None,
+    picture: options.PictureFile = None,
+    output: options.OutputFormat = options.Output.TEXT,
 ) -> None:
     """Send requests to URL and count each one: answered by which version, or failed how.
 
@@ -175,7 +70,7 @@ def load(
     kinds = [ConnectionKind.KEEP_ALIVE] if keep_alive else []
     if new_connections or not keep_alive:
         kinds.append(ConnectionKind.NEW)
-    bounded_by_count = requests is not None and not _was_given("duration")
+    bounded_by_count = requests is not None and not _was_given(context, "duration")
     plan = LoadPlan(
         url=url,
         kinds=tuple(kinds),
@@ -205,6 +100,11 @@ def load(
         raise typer.Exit(1)
 
 
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("load", epilog=EPILOG, rich_help_panel="Try it")(load)
+
+
 def parse_duration(option: str, text: str) -> int:
     """Return the milliseconds of a duration such as 500ms, 30s, 5m or 1h30m.
 
@@ -218,12 +118,9 @@ def parse_duration(option: str, text: str) -> int:
     return round(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis)
 
 
-def _was_given(name: str) -> bool:
+def _was_given(context: typer.Context, name: str) -> bool:
     """Tell an option that the user typed from its default."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    source = None if context is None else context.get_parameter_source(name)
+    source = context.get_parameter_source(name)
     return source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
 
 
@@ -262,7 +159,7 @@ async def _observe(plan: LoadPlan) -> Report:
     """Run the plan under a display; the first Ctrl-C ends it in good order, the second at once."""
     import signal
 
-    from serinus.cli.load_display import display
+    from serinus.cli.load.display import display
     from serinus.load.run import run
     from serinus.process import SystemClock
 
@@ -303,10 +200,10 @@ def _run(main: Coroutine[None, None, Report]) -> Report:
 
 
 def _write(
-    report: Report, output: Output, *, expected: dict[str, float], picture: Path | None
+    report: Report, output: options.Output, *, expected: dict[str, float], picture: Path | None
 ) -> None:
     """Write data to standard output and words to standard error."""
-    from serinus.cli.load_display import report_text
+    from serinus.cli.load.display import report_text
     from serinus.load import picture as pictures
 
     for warning in report.warnings:
@@ -317,7 +214,7 @@ def _write(
         except OSError as e:
             raise UsageError(f"--picture: {picture}: {e.strerror}") from e
         typer.echo(f"picture: {picture}", err=True)
-    if output is Output.JSON:
+    if output is options.Output.JSON:
         typer.echo(report.to_json().decode())
         return
     typer.echo(report_text(report, expected))

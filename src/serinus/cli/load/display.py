@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import typer
+
 from serinus.load.outcome import Outcome
 from serinus.load.report import Latency, Progress, Report, z_score
 
@@ -34,7 +36,7 @@ def display(plan: LoadPlan) -> Iterator[tuple[Callable[[Progress], None], int]]:
             yield lambda p: live.update(_live_view(p), refresh=True), _LIVE_INTERVAL_MS
     else:
         interval_ms = max(1000, (plan.duration_ms or 0) // _LINES_MAX)
-        yield lambda p: print(progress_line(p), file=sys.stderr, flush=True), interval_ms  # noqa: T201 - the command line's own words
+        yield lambda p: typer.echo(progress_line(p), err=True), interval_ms
 
 
 def _may_be_live() -> bool:

@@ -1,0 +1,255 @@
+"""What `status`, `list` and `history` show; nothing here writes to the cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import msgspec
+import typer
+
+from serinus import errors
+from serinus.api import codec
+from serinus.api.text import format_weight, percent_of
+from serinus.api.v1alpha1 import API_VERSION
+from serinus.cli import output
+from serinus.cli.look.tree import Branch, ago, branch, to_text
+from serinus.cli.options import ClusterOptions, Output
+from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
+from serinus.cli.session import open_client, open_cluster
+from serinus.controller import pair as pairs
+from serinus.controller import record
+from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.observe import observe
+from serinus.errors import RefusedError
+from serinus.kube import kinds, timestamps
+from serinus.kube.lease import read_record
+from serinus.process import SystemClock
+from serinus.release.model import Phase
+from serinus.release.pair import PairObservation
+
+REFRESH_MS = 1_000
+
+
+async def status(name: str, options: ClusterOptions, *, watch: bool, service: str | None) -> int:
+    """Show one release or pair, once or until Ctrl-C."""
+    name = plain_name(name)
+    async with open_cluster(options) as cluster:
+        if not watch:
+            body, tree = await _look(cluster, name, service)
+            output.write(options.output, body, to_text(tree), f"canaryrelease/{name}")
+            return 0
+        if sys.stdout.isatty() and "NO_COLOR" not in os.environ and options.output is Output.TEXT:
+            await _watch_live(cluster, name, service)
+        else:
+            await _watch_lines(cluster, name, service, options)
+    return 0
+
+
+async def _watch_live(cluster: KubernetesCluster, name: str, service: str | None) -> None:
+    from rich.live import Live
+    from rich.tree import Tree
+
+    def render(found: Branch) -> Tree:
+        tree = Tree(found.text, style=found.style)
+        todo = [(tree, child) for child in found.children]
+        while todo:
+            parent, child = todo.pop(0)
+            node = parent.add(child.text, style=child.style or "default")
+            todo.extend((node, below) for below in child.children)
+        return tree
+
+    _, first = await _look(cluster, name, service)
+    with Live(render(first), refresh_per_second=10) as live:
+        while True:
+            await cluster.changes.wait(REFRESH_MS)
+            _, found = await _look(cluster, name, service)
+            live.update(render(found))
+
+
+async def _watch_lines(
+    cluster: KubernetesCluster, name: str, service: str | None, options: ClusterOptions
+) -> None:
+    """Print the whole picture again whenever it differs."""
+    before = ""
+    while True:
+        count = cluster.changes.count
+        body, tree = await _look(cluster, name, service)
+        key = output.to_json({**body, "now": None})
+        if key != before:
+            output.write(options.output, body, to_text(tree), f"canaryrelease/{name}")
+            sys.stdout.flush()
+        before = key
+        await cluster.changes.wait(None, since_count=count)
+
+
+async def _look(
+    cluster: KubernetesCluster, name: str, service: str | None
+) -> tuple[dict[str, Any], Branch]:
+    now = SystemClock().now_ms()
+    stored = await cluster.load(name)
+    if stored is None:
+        snapshot = await pairs.snapshot(cluster)
+        pair = pairs.find_pair(snapshot, name, service)
+        obs = await pairs.observe_pair(cluster, pair, settle_ms=SETTLE_MS)
+        return _pair_body(cluster, pair, obs), _pair_tree(pair, obs)
+    seen = observe(stored.release, await cluster.read(stored.release.spec)).observation
+    body = codec.encode(stored.release)
+    return body, branch(seen, await _driver(cluster, name, now), now)
+
+
+async def _driver(cluster: KubernetesCluster, name: str, now: int) -> str:
+    lease = await cluster.client.find(kinds.LEASES, record.record_name(name), cluster.namespace)
+    held = None if lease is None else read_record(lease)
+    if held is None or held.renewed is None:
+        return "no driver"
+    if held.looks_expired(now):
+        since = timestamps.format_seconds(held.renewed)
+        return f"no driver since {since}: nothing advances until a verb is given"
+    return f"driven by {held.holder}"
+
+
+def _share_bp(obs: PairObservation) -> int:
+    canary = 0 if obs.canary_set is None else obs.canary_set.ready_count
+    stable = 0 if obs.stable_set is None else obs.stable_set.ready_count
+    return 0 if canary + stable == 0 else 10_000 * canary // (canary + stable)
+
+
+def _pair_body(
+    cluster: KubernetesCluster, pair: pairs.Pair, obs: PairObservation
+) -> dict[str, Any]:
+    def side(name: str, wanted: int, ready: int) -> dict[str, Any]:
+        return {"name": name, "replicas": wanted, "readyReplicas": ready}
+
+    body: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "PairStatus",
+        "metadata": {"name": pair.stable, "namespace": cluster.namespace},
+        "service": pair.service,
+        "weight": percent_of(_share_bp(obs)),
+        "stable": side(
+            pair.stable,
+            obs.stable.replica_count,
+            0 if obs.stable_set is None else obs.stable_set.ready_count,
+        ),
+    }
+    if obs.canary is not None:
+        ready = 0 if obs.canary_set is None else obs.canary_set.ready_count
+        body["canary"] = side(pair.canary, obs.canary.replica_count, ready)
+    return body
+
+
+def _pair_tree(pair: pairs.Pair, obs: PairObservation) -> Branch:
+    from serinus.traffic.replica_ratio import narrowed_to
+
+    root = Branch(f"{pair.stable}  " + ("pair" if obs.canary is not None else "no canary"))
+    share = format_weight(_share_bp(obs))
+    narrowed = None if obs.live.service is None else narrowed_to(obs.live.service)
+    traffic = f"Service {pair.service}: canary {share} % of ready pods"
+    if narrowed is not None:
+        traffic = (
+            f"Service {pair.service} is narrowed to {narrowed} by an unfinished verb: give it again"
+        )
+    root.children = [Branch(traffic)]
+    for role, target, rs in (
+        ("stable", obs.stable, obs.stable_set),
+        ("canary", obs.canary, obs.canary_set),
+    ):
+        if target is not None:
+            ready = 0 if rs is None else rs.ready_count
+            images = _images(obs, role)
+            root.children.append(
+                Branch(f"{role} {target.name}  {ready}/{target.replica_count} ready  {images}")
+            )
+    return root
+
+
+def _images(obs: PairObservation, role: str) -> str:
+    found = obs.stable_object if role == "stable" else obs.canary_object
+    if found is None:
+        return ""
+    return ", ".join(c["image"] for c in found["spec"]["template"]["spec"]["containers"])
+
+
+async def list_releases(
+    options: ClusterOptions, *, all_namespaces: bool, selector: str | None
+) -> int:
+    """List the records of releases."""
+    async with open_client(options) as client:
+        namespace = None if all_namespaces else client.connection.namespace
+        found = await client.list(
+            kinds.CONFIG_MAPS, namespace, label_selector=record.RECORD_SELECTOR
+        )
+        releases = [record.from_config_map(item) for item in found.items]
+        if selector is not None:
+            targets = await client.list(kinds.DEPLOYMENTS, namespace, label_selector=selector)
+            names = {(t["metadata"]["namespace"], t["metadata"]["name"]) for t in targets.items}
+            releases = [r for r in releases if (r.namespace, r.spec.target) in names]
+    if not releases and options.output is Output.TEXT:
+        where = "any namespace" if all_namespaces else f"namespace {namespace}"
+        typer.echo(f"no releases in {where}", err=True)
+        return 0
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": "CanaryReleaseList",
+        "items": [codec.encode(r) for r in releases],
+    }
+    now = SystemClock().now_ms()
+    rows = [
+        [
+            *([r.namespace] if all_namespaces else []),
+            r.name,
+            r.status.phase.value,
+            _step(r),
+            f"{format_weight(r.status.weight_bp)} %",
+            ago(r.status.started_ms, now) or "-",
+        ]
+        for r in releases
+    ]
+    header = ["NAME", "PHASE", "STEP", "WEIGHT", "RUNNING"]
+    text = output.table(["NAMESPACE", *header] if all_namespaces else header, rows)
+    names_text = "\n".join(f"canaryrelease/{r.name}" for r in releases)
+    output.write(options.output, body, text, names_text)
+    return 0
+
+
+def _step(release: codec.Release) -> str:
+    count = len(release.spec.steps)
+    if release.status.phase in (Phase.HEALTHY, Phase.ABORTED):
+        return f"-/{count}"
+    return f"{min(release.status.step_index + 1, count)}/{count}"
+
+
+async def history(name: str, options: ClusterOptions) -> int:
+    """Show how the last releases of one Deployment ended."""
+    name = plain_name(name)
+    async with open_client(options) as client:
+        namespace = client.connection.namespace
+        try:
+            found = await client.get(kinds.CONFIG_MAPS, record.record_name(name), namespace)
+        except errors.NotFound as error:
+            raise RefusedError(
+                "NoRelease", f"there was no release of {name} in {namespace}"
+            ) from error
+    release = record.from_config_map(found)
+    ended = release.status.history
+    rows = [
+        [
+            e.revision[:10],
+            e.outcome,
+            timestamps.format_seconds(e.started_ms),
+            ago(e.started_ms, e.ended_ms) or "0s",
+            e.message,
+        ]
+        for e in ended
+    ]
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": "ReleaseHistory",
+        "metadata": {"name": name, "namespace": namespace},
+        "items": codec.encode_status(release.status).get("history", []),
+    }
+    text = output.table(["REVISION", "OUTCOME", "STARTED", "TOOK", "MESSAGE"], rows)
+    output.write(options.output, msgspec.to_builtins(body), text, f"canaryrelease/{name}")
+    return 0

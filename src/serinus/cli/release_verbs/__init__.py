@@ -1,0 +1,1 @@
+"""The verbs that change a release or a hand-made pair."""

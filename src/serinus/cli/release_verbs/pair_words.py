@@ -1,0 +1,76 @@
+"""What is said about a hand-made pair: what would change, what may not be done, and how it ended."""
+
+from __future__ import annotations
+
+from serinus.api.text import format_weight
+from serinus.cli.output import to_json
+from serinus.clock import Instant
+from serinus.controller.pair import Pair
+from serinus.errors import RefusedError
+from serinus.release.model import Spec
+from serinus.release.pair import PairGoal, PairObservation, decide_pair
+from serinus.release.preflight import weight_problem
+from serinus.release.revision import differences as template_differences
+from serinus.traffic.replica_ratio import narrowed_to
+
+
+def check(obs: PairObservation, pair: Pair, goal: PairGoal, *, allow_coarse: bool) -> None:
+    """Refuse what a pair cannot do, before anything is written.
+
+    Raises:
+        RefusedError: there is no canary, or its replicas cannot express the weight.
+    """
+    narrowed = obs.live.service is not None and narrowed_to(obs.live.service) is not None
+    if obs.canary is None and not (narrowed and goal.verb in ("promote", "abort")):
+        raise RefusedError(
+            "NoCanary",
+            f"there is no second Deployment behind Service {pair.service}: apply the canary's manifest, "
+            f"or let serinus release {pair.stable} make one",
+        )
+    if goal.verb != "set-weight":
+        return
+    if goal.weight_bp == 10_000:
+        raise RefusedError(
+            "UsePromote", f"100 % for good is a promotion: serinus promote {pair.stable}"
+        )
+    spec = Spec(target=pair.stable, service=pair.service, allow_coarse=allow_coarse)
+    problem = weight_problem(spec, obs.stable.replica_count, goal.weight_bp, surge=True)
+    if problem:
+        raise RefusedError(
+            "Weight", problem.replace(": use --mode constant", " beside a whole stable")
+        )
+
+
+def differences(obs: PairObservation) -> list[str]:
+    """Return one line for each difference between the pod specs, stable -> canary."""
+    if obs.canary_object is None:
+        return []
+    old = obs.stable_object["spec"]["template"]["spec"]
+    new = obs.canary_object["spec"]["template"]["spec"]
+    found = list(template_differences(old, new, "spec.template.spec"))
+    return found or ["the pod specs are equal already"]
+
+
+def dry_run(obs: PairObservation, goal: PairGoal, now: Instant) -> str:
+    """Return the writes that would be sent first."""
+    decision = decide_pair(obs, goal, None, now)
+    if not decision.writes:
+        return f"nothing would be written now: {decision.waiting or 'the goal is reached'}"
+    return "\n".join(
+        f"{w.verb.value} {w.target}: {w.why}" + (f"\n{to_json(w.body)}" if w.body else "")
+        for w in decision.writes
+    )
+
+
+def outcome(obs: PairObservation, pair: Pair, goal: PairGoal) -> str:
+    """Return how a verb ended."""
+    if goal.verb == "promote":
+        return f"promoted: every pod behind Service {pair.service} is of {pair.stable}"
+    if goal.verb == "abort":
+        return (
+            f"aborted: {pair.canary or 'the canary'} is gone, every request goes to {pair.stable}"
+        )
+    canary = 0 if obs.canary is None else obs.canary.replica_count
+    total = obs.stable.replica_count + canary
+    share = format_weight(0 if total == 0 else 10_000 * canary // total)
+    return f"{canary} of {total} pods are the canary's: {share} % of new connections"

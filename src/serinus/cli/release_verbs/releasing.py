@@ -1,0 +1,166 @@
+"""How `serinus release` goes: check, record, hold, set the template, and drive."""
+
+from __future__ import annotations
+
+import msgspec
+import typer
+
+from serinus import errors
+from serinus.api.codec import Release
+from serinus.cli.options import ClusterOptions, DryRun
+from serinus.cli.release_verbs import commands, wishes
+from serinus.cli.report import Lines
+from serinus.cli.session import open_cluster
+from serinus.controller import pair as pairs
+from serinus.controller import run, start
+from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.observe import observe
+from serinus.controller.reconcile import Round
+from serinus.errors import RefusedError, UsageError
+from serinus.kube import kinds
+from serinus.kube.lease import Lease
+from serinus.process import SystemClock
+from serinus.release.model import Spec
+from serinus.release.stages.stage import Stage, view
+
+
+async def release(
+    wish: wishes.Wish,
+    options: ClusterOptions,
+    *,
+    wait: bool,
+    limit: str | None,
+    dry_run: DryRun,
+) -> int:
+    """Run a release until it ends or waits for a person; return the exit code."""
+    name = commands.plain_name(wish.name)
+    # Bad input is refused before anything is asked of the cluster.
+    filed = wishes.from_file(wish, name)
+    wishes.overrule(Spec(target=name, service=""), wish)
+    images = start.parse_images(list(wish.images))
+    async with open_cluster(options) as cluster, commands.time_limit(limit):
+        commands.say_where(cluster, name, "release")
+        spec = await _spec(cluster, name, wish, filed)
+        lines = Lines(name, verbose=options.verbose)
+        seen = await start.check(cluster, Release(name, cluster.namespace, spec))
+        for finding in seen.observation.findings:
+            lines.say(f"! {finding.reason}: {finding.message}")
+        target = seen.objects.target
+        write = None if target is None else start.image_write(target, images)
+        if dry_run is not DryRun.NONE:
+            why = "nothing" if write is None else write.why
+            typer.echo(f"would hold Deployment {name}, {why}, and walk {len(spec.steps)} steps")
+            return 0
+        async with run.driving(cluster, name, SystemClock()) as lease:
+            await start.record(cluster, name, spec)
+            if write is not None:
+                await _set_images(cluster, name, images, lease, lines)
+            return await _drive(cluster, name, lease, lines, wait=wait)
+
+
+async def _spec(
+    cluster: KubernetesCluster, name: str, wish: wishes.Wish, filed: Spec | None
+) -> Spec:
+    """Return what is asked for, the Service found and the steps known."""
+    snapshot = await pairs.snapshot(cluster)
+    deployment = await _deployment(cluster, name)
+    stored = await cluster.load(name)
+    before = filed or (None if stored is None else stored.release.spec)
+    wanted = wish.service or (None if before is None else before.service)
+    service = pairs.find_service(snapshot, deployment, wanted)
+    base = before or Spec(target=name, service=service)
+    spec = wishes.overrule(base, wish)
+    if spec.service != service:
+        spec = msgspec.structs.replace(spec, service=service)
+    if not spec.steps:
+        raise UsageError("say how to go: --steps 5,pause:10m,25,pause or --weight 25")
+    return spec
+
+
+async def _deployment(cluster: KubernetesCluster, name: str) -> dict[str, object]:
+    """Return the Deployment, or say what else of that name is there."""
+    found = await cluster.client.find(kinds.DEPLOYMENTS, name, cluster.namespace)
+    if found is not None:
+        return found
+    for kind in (kinds.STATEFUL_SETS, kinds.DAEMON_SETS):
+        try:
+            other = await cluster.client.find(kind, name, cluster.namespace)
+        except errors.ClusterError:
+            continue
+        if other is not None:
+            raise RefusedError(
+                "WrongKind", f"{name} is a {kind.kind}: only a Deployment can be released"
+            )
+    snapshot = await pairs.snapshot(cluster)
+    pairs.find_deployment(snapshot, name)
+    raise RefusedError("DeploymentMissing", f"Deployment {name} is not there")
+
+
+async def _set_images(
+    cluster: KubernetesCluster, name: str, images: dict[str, str], lease: Lease, lines: Lines
+) -> None:
+    """Hold the Deployment, then set what is on trial; nothing rolls out in between."""
+    held = await run.drive(
+        cluster,
+        name,
+        lease=lease,
+        clock=SystemClock(),
+        until=lambda done: _may_set_template(done) or commands.rests(done, wait=False),
+        on_round=lines.round,
+        on_trouble=lines.trouble,
+    )
+    if not _may_set_template(held):
+        raise RefusedError(
+            "NotAtRest",
+            f"the Deployment is not ready for a release: {commands.summary(name, held)}",
+        )
+    while True:
+        target = (await cluster.read(held.observation.spec)).target
+        write = None if target is None else start.image_write(target, images)
+        if write is None:
+            return
+        try:
+            await cluster.send(write)
+        except errors.Conflict:
+            continue
+        lines.say(write.why)
+        return
+
+
+def _may_set_template(done: Round) -> bool:
+    target = done.observation.target
+    stage = view(done.observation).stage
+    return (
+        target is not None
+        and target.paused
+        and not done.decision.actions
+        and (stage is Stage.GIVEN_UP or (stage is Stage.LANDED and done.at_rest))
+    )
+
+
+async def _drive(
+    cluster: KubernetesCluster, name: str, lease: Lease, lines: Lines, *, wait: bool
+) -> int:
+    stored = await cluster.load(name)
+    if stored is not None:
+        seen = observe(stored.release, await cluster.read(stored.release.spec))
+        found = view(seen.observation)
+        target = seen.observation.target
+        if found.stage is Stage.GIVEN_UP:
+            raise RefusedError(
+                "Aborted",
+                f"this template was aborted ({stored.release.status.message}): serinus retry {name} tries "
+                "it again",
+            )
+        if found.stage is Stage.LANDED and target is not None and target.complete and target.paused:
+            lines.say(f"nothing to release: {name} runs its template already")
+    last = await run.drive(
+        cluster,
+        name,
+        lease=lease,
+        clock=SystemClock(),
+        until=lambda done: commands.rests(done, wait=wait),
+        on_round=lines.round,
+        on_trouble=lines.trouble,
+    )
+    return commands.result(name, last, None, lines)
