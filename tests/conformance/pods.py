@@ -25,6 +25,11 @@ def always(_: Object) -> bool:
     return True
 
 
+def never(_: Object) -> bool:
+    """Say no to any pod."""
+    return False
+
+
 class InstantPods:
     """Bring the pods of a case's namespace to life as soon as they are seen."""
 

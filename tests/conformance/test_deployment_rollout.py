@@ -6,6 +6,7 @@ import pytest
 
 from tests.conformance.cluster import Cluster
 from tests.conformance.manifests import CANARY_IMAGE, STABLE_IMAGE, deployment
+from tests.conformance.pods import always, never
 from tests.conformance.workloads import (
     HASH,
     REVISION,
@@ -166,7 +167,7 @@ async def test_a_stuck_rollout_goes_on_when_pods_get_ready(cluster: Cluster) -> 
         assert await sizes(cluster) == {STABLE_IMAGE: 3, CANARY_IMAGE: 1}
 
     await cluster.eventually(started)
-    cluster.pods.ready_when = lambda pod: True
+    cluster.pods.ready_when = always
     await complete(cluster)
     assert await sizes(cluster) == {STABLE_IMAGE: 0, CANARY_IMAGE: 3}
 
@@ -243,7 +244,7 @@ async def test_a_deployment_scales_its_one_set(cluster: Cluster) -> None:
 
 async def test_recreate_waits_until_all_old_pods_are_gone(cluster: Cluster) -> None:
     await running(cluster, strategy={"type": "Recreate"})
-    cluster.pods.gone_when = lambda pod: False
+    cluster.pods.gone_when = never
     await set_image(cluster, "shop", CANARY_IMAGE)
 
     async def old_pods_leave() -> None:
@@ -252,7 +253,7 @@ async def test_recreate_waits_until_all_old_pods_are_gone(cluster: Cluster) -> N
 
     await cluster.eventually(old_pods_leave)
     await cluster.steadily(old_pods_leave, for_ms=500)
-    cluster.pods.gone_when = lambda pod: True
+    cluster.pods.gone_when = always
     await complete(cluster)
     assert {image_of(each) for each in await pods(cluster)} == {CANARY_IMAGE}
 
@@ -295,7 +296,7 @@ async def test_min_ready_seconds_hold_a_rollout_back(cluster: Cluster) -> None:
 
 
 async def test_a_rollout_past_its_deadline_says_so_and_goes_on_trying(cluster: Cluster) -> None:
-    cluster.pods.ready_when = lambda pod: False
+    cluster.pods.ready_when = never
     body = deployment(replicas=1, progressDeadlineSeconds=2)
     await cluster.create("deployments", body)
 
@@ -310,7 +311,7 @@ async def test_a_rollout_past_its_deadline_says_so_and_goes_on_trying(cluster: C
         assert condition(shop, "Available")["reason"] == "MinimumReplicasUnavailable"
 
     await cluster.eventually(late)
-    cluster.pods.ready_when = lambda pod: True
+    cluster.pods.ready_when = always
     await complete(cluster)
 
     async def progressed() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.cluster import Cluster, Object
+from tests.conformance.cluster import Cluster, Object, Propagation
 from tests.conformance.manifests import owner_reference, pod, replica_set
+from tests.conformance.pods import always, never
 from tests.conformance.workloads import observed, owner_of, pods, scale, uids
 
 SET = "shop-set"
@@ -40,14 +41,14 @@ async def test_pods_are_made_from_the_template_and_owned(cluster: Cluster) -> No
 
 
 async def test_the_status_counts_pods(cluster: Cluster) -> None:
-    cluster.pods.ready_when = lambda pod: False
+    cluster.pods.ready_when = never
     await cluster.create("replicasets", replica_set(replicas=2))
     status = (await full(cluster, 0))["status"]
     assert status["replicas"] == 2
     assert status["fullyLabeledReplicas"] == 2
     assert "readyReplicas" not in status
     assert "availableReplicas" not in status
-    cluster.pods.ready_when = lambda pod: True
+    cluster.pods.ready_when = always
     status = (await full(cluster, 2))["status"]
     assert status["readyReplicas"] == 2
     assert status["availableReplicas"] == 2
@@ -104,7 +105,7 @@ async def test_a_deleted_pod_is_replaced_while_it_terminates(cluster: Cluster) -
     await cluster.create("replicasets", replica_set(replicas=1))
     await full(cluster, 1)
     first = (await pods(cluster))[0]["metadata"]["name"]
-    cluster.pods.gone_when = lambda pod: False
+    cluster.pods.gone_when = never
     await cluster.delete("pods", first)
 
     async def replaced() -> None:
@@ -112,7 +113,7 @@ async def test_a_deleted_pod_is_replaced_while_it_terminates(cluster: Cluster) -
         assert "deletionTimestamp" in (await cluster.get("pods", first))["metadata"]
 
     await cluster.eventually(replaced)
-    cluster.pods.gone_when = lambda pod: True
+    cluster.pods.gone_when = always
 
 
 async def test_a_failed_pod_is_replaced_and_kept(cluster: Cluster) -> None:
@@ -169,7 +170,7 @@ async def test_pods_that_were_never_bound_go_before_all_others(cluster: Cluster)
 
 
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])
-async def test_deleting_a_set_deletes_its_pods(cluster: Cluster, propagation: str) -> None:
+async def test_deleting_a_set_deletes_its_pods(cluster: Cluster, propagation: Propagation) -> None:
     await cluster.create("replicasets", replica_set(replicas=2))
     await full(cluster, 2)
     await cluster.delete("replicasets", SET, propagation=propagation)

@@ -16,16 +16,14 @@ HOLDER = "serinus"
 def image_of(body: Object) -> str:
     """Return the image of the one container of a pod, or of a workload's template."""
     spec = body["spec"].get("template", body)["spec"]
-    image: str = spec["containers"][0]["image"]
-    return image
+    return str(spec["containers"][0]["image"])
 
 
 def owner_of(body: Object) -> str | None:
     """Return the name of the controller that owns an object."""
     for reference in body["metadata"].get("ownerReferences", []):
         if reference.get("controller"):
-            name: str = reference["name"]
-            return name
+            return str(reference["name"])
     return None
 
 
@@ -85,7 +83,8 @@ def condition(body: Object, kind: str) -> Object:
     """Return a condition of an object's status."""
     found = [each for each in body["status"].get("conditions", []) if each["type"] == kind]
     assert len(found) == 1, body["status"]
-    return found[0]
+    wanted: Object = found[0]
+    return wanted
 
 
 async def observed(cluster: Cluster, name: str, kind: str = "deployments") -> Object:
