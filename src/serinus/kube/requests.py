@@ -153,11 +153,13 @@ def watch(
 
 def create(target: Target, body: Mapping[str, Any], options: WriteOptions) -> Request:
     """Create an object: a POST to its collection, or to a subresource of a named object."""
+    what = target.words("create")
     if target.subresource is None:
         target = msgspec.structs.replace(target, name=None)
     if target.kind.namespaced and not target.namespace:
         raise errors.InvalidInput(target.kind.resource, ["a namespace is needed to create one"])
-    return _json("POST", target, body, options.query, verb="create")
+    request = _json("POST", target, body, options.query, verb="create")
+    return msgspec.structs.replace(request, what=what)
 
 
 def replace(target: Target, body: Mapping[str, Any], options: WriteOptions) -> Request:

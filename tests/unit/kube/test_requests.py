@@ -92,6 +92,7 @@ def test_a_create_goes_to_the_collection() -> None:
     assert ("POST", body) == (request.method, json.loads(request.body))
     assert request.target == "/apis/apps/v1/namespaces/prod/deployments?fieldManager=me&dryRun=All"
     assert not request.is_read
+    assert request.what == 'create deployments.apps "shop" in namespace "prod"'
 
 
 def test_a_create_of_a_subresource_names_its_object() -> None:
