@@ -188,7 +188,7 @@ def _keys_after_owner_change(lookup: Lookup, before: Object | None, after: Objec
             yield from _waiting_owner(lookup, owner["uid"])
     for owner in owners_of(after):
         found = lookup.by_uid(owner["uid"])
-        if found is None or garbage.is_deleting_dependents(found[1]) or not _fits(owner, found):
+        if found is None or not _fits(owner, found):
             yield _garbage_key(after)
             return
 
@@ -200,9 +200,17 @@ def _fits(owner: Mapping[str, object], found: tuple[Kind, Object]) -> bool:
 
 
 def _waiting_owner(lookup: Lookup, uid: str) -> Iterator[Key]:
+    """Yield an owner that waits for its dependents, and those that block it still.
+
+    Among them may be dependents that came after the wait began, which nothing else looks at.
+    """
     found = lookup.by_uid(uid)
-    if found is not None and garbage.is_deleting_dependents(found[1]):
-        yield _garbage_key(found[1])
+    if found is None or not garbage.is_deleting_dependents(found[1]):
+        return
+    yield _garbage_key(found[1])
+    for _, dependent in lookup.dependents(uid):
+        if garbage.blocks(dependent, uid) and not garbage.is_deleting_dependents(dependent):
+            yield _garbage_key(dependent)
 
 
 def _starts_waiting(before: Object | None, after: Object) -> bool:

@@ -90,6 +90,22 @@ def test_a_dependent_that_does_not_block_does_not_hold_its_owner() -> None:
     assert world.cluster.get(CONFIG_MAPS, "held")["metadata"]["deletionTimestamp"]
 
 
+def test_a_dependent_made_while_its_owner_waits_goes_when_the_owner_is_looked_at_again() -> None:
+    world = World()
+    owner = world.apply(a_config_map("owner"))
+    world.apply(a_config_map("held", owner, finalizers=["example.com/hold"]))
+    world.delete(CONFIG_MAPS, "owner", Propagation.FOREGROUND)
+    world.run()
+    world.apply(a_config_map("late", owner))
+    world.run()
+    assert exists(world, "late")
+    held = world.cluster.get(CONFIG_MAPS, "held")
+    freed = {**held, "metadata": {**held["metadata"], "finalizers": []}}
+    world.cluster.replace(CONFIG_MAPS, "held", freed, "default", now=world.now)
+    world.run()
+    assert not any(exists(world, name) for name in ("owner", "held", "late"))
+
+
 def test_an_object_stays_while_one_of_its_owners_lives_and_forgets_the_other() -> None:
     world = World()
     first, second = world.apply(a_config_map("first")), world.apply(a_config_map("second"))

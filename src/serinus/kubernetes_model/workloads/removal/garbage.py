@@ -55,7 +55,13 @@ def is_deleting_dependents(obj: Object) -> bool:
     return is_being_deleted(obj) and FOREGROUND_FINALIZER in finalizers_of(obj)
 
 
-def has_live_owner(objects: Objects, obj: Object, owner: Mapping[str, Any]) -> Object | None:
+def blocks(dependent: Object, uid: str) -> bool:
+    """Say whether an owner that is deleted in the foreground has to wait for a dependent."""
+    references = owners_of(dependent)
+    return any(item["uid"] == uid and item.get("blockOwnerDeletion") for item in references)
+
+
+def find_owner(objects: Objects, obj: Object, owner: Mapping[str, Any]) -> Object | None:
     """Return the owner that a reference names, if it exists with that name, kind and uid."""
     kind = Kind(owner["apiVersion"], owner["kind"])
     namespaced = objects.is_namespaced(kind)
@@ -105,7 +111,7 @@ def _classify(objects: Objects, obj: Object) -> tuple[list[str], list[str], list
             # A cluster-scoped object cannot be owned by a namespaced one; such a reference makes
             # it undeletable for the collector.
             return [reference["uid"]], [], []
-        owner = has_live_owner(objects, obj, reference)
+        owner = find_owner(objects, obj, reference)
         if owner is None:
             dangling.append(reference["uid"])
         elif is_deleting_dependents(owner):
@@ -126,13 +132,8 @@ def _propagation(obj: Object) -> Propagation:
 def _finish_foreground(objects: Objects, kind: Kind, obj: Object) -> None:
     """Let the object go when no dependent that blocks it is left."""
     dependents = [dependent for _, dependent in objects.dependents(uid_of(obj))]
-    if not any(_blocks(dependent, uid_of(obj)) for dependent in dependents):
+    if not any(blocks(dependent, uid_of(obj)) for dependent in dependents):
         objects.update(kind, _without_finalizer(obj, FOREGROUND_FINALIZER))
-
-
-def _blocks(dependent: Object, uid: str) -> bool:
-    references = owners_of(dependent)
-    return any(item["uid"] == uid and item.get("blockOwnerDeletion") for item in references)
 
 
 def _orphan_dependents(objects: Objects, kind: Kind, obj: Object) -> None:
