@@ -11,8 +11,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import typer
 
-from serinus.cli.load import parse_duration
+from serinus.cli.load import options
+from serinus.cli.load.verb import duration_of, parse_duration
 from serinus.errors import InvalidInput
 from tests.unit.load.servers import Visit, answer, polite, saying, serving
 
@@ -21,7 +23,7 @@ import sys, typer
 from serinus.cli import load
 from serinus.errors import SerinusError
 app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
-app.command(epilog=load.EPILOG)(load.load)
+load.register(app)
 app.command()(lambda: None)
 try:
     app()
@@ -77,6 +79,15 @@ async def test_json_is_alone_on_standard_output() -> None:
     report = json.loads(result.out)
     assert report["counts"]["answered"] == report["plannedCount"] == 260
     assert "1.0 s" in result.err  # progress, as lines
+
+
+async def test_a_duration_bounds_a_number_of_requests_too() -> None:
+    async with serving(polite("v2")) as server:
+        result = await serinus_load(
+            server.url, "--requests", "1000000", "--duration", "300ms", "-o", "json"
+        )
+    assert result.code == 0
+    assert 0 < json.loads(result.out)["plannedCount"] < 100_000
 
 
 async def test_failed_requests_end_with_1() -> None:
@@ -200,3 +211,30 @@ async def test_a_terminal_that_wants_no_colour_gets_plain_lines() -> None:
     assert "1.0 s" in said
     assert "v2 100.0 %" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "duration_ms"),
+    [
+        ([], 10_000),
+        (["--duration", "2s"], 2_000),
+        (["--requests", "5"], None),
+        (["--requests", "5", "--duration", "10s"], 10_000),
+    ],
+)
+def test_requests_alone_are_not_cut_by_the_default_duration(
+    arguments: list[str], duration_ms: int | None
+) -> None:
+    found = []
+    app = typer.Typer()
+
+    @app.command()
+    def read(
+        context: typer.Context,
+        duration: options.Duration = "10s",
+        requests: options.Requests = None,
+    ) -> None:
+        found.append(duration_of(context, duration, requests))
+
+    app(arguments, standalone_mode=False)
+    assert found == [duration_ms]

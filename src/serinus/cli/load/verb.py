@@ -70,13 +70,12 @@ def load(
     kinds = [ConnectionKind.KEEP_ALIVE] if keep_alive else []
     if new_connections or not keep_alive:
         kinds.append(ConnectionKind.NEW)
-    bounded_by_count = requests is not None and not _was_given(context, "duration")
     plan = LoadPlan(
         url=url,
         kinds=tuple(kinds),
         rate_per_s=rate,
         connections=connections,
-        duration_ms=None if bounded_by_count else parse_duration("--duration", duration),
+        duration_ms=duration_of(context, duration, requests),
         requests_max=requests,
         timeout_ms=parse_duration("--timeout", timeout),
         method=method.upper(),
@@ -118,10 +117,13 @@ def parse_duration(option: str, text: str) -> int:
     return round(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis)
 
 
-def _was_given(context: typer.Context, name: str) -> bool:
-    """Tell an option that the user typed from its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
+def duration_of(context: typer.Context, duration: str, requests: int | None) -> int | None:
+    """Return the duration; none where the user bounded the run by a number of requests alone."""
+    source = context.get_parameter_source("duration")
+    is_default = source is not None and source.name in {"DEFAULT", "DEFAULT_MAP"}
+    if is_default and requests is not None:
+        return None
+    return parse_duration("--duration", duration)
 
 
 def _header(text: str) -> tuple[str, str]:
