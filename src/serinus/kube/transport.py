@@ -60,6 +60,8 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            # Sockets of aborted connections are closed in the loop's next turn.
+            await asyncio.sleep(0)
 
     async def send(self, request: Request) -> bytes:
         """Send a request and return the whole body of its answer.
@@ -132,7 +134,7 @@ class Transport:
         if response.status == 401 and await self._credentials.renew():
             response.release()
             response = await self._send_once(request, limits)
-        async with response:
+        try:
             if self._on_warning is not None:
                 for text in statuses.warnings(response.headers.getall("Warning", [])):
                     self._on_warning(text)
@@ -144,6 +146,13 @@ class Transport:
                     retry_after=response.headers.get("Retry-After"),
                 )
             yield response
+        finally:
+            # A stream that is left early: a polite end of TLS would wait for the server, and
+            # outlive the session.
+            connection = response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
+            response.close()
 
     async def _send_once(
         self, request: Request, limits: aiohttp.ClientTimeout
