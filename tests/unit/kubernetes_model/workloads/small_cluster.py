@@ -223,11 +223,12 @@ class World:
 
     def relabel(self, resource: Resource, name: str, **labels: str | None) -> Object:
         """Change labels; None removes one."""
-        old = self.cluster.get(resource, name)
+        space = "default" if resource.namespaced else ""
+        old = self.cluster.get(resource, name, space)
         merged = {**(old["metadata"].get("labels") or {}), **labels}
         kept = {k: v for k, v in merged.items() if v is not None}
         new = {**old, "metadata": {**old["metadata"], "labels": kept}}
-        return self.cluster.replace(resource, name, new, "default", now=self.now).object
+        return self.cluster.replace(resource, name, new, space, now=self.now).object
 
     def delete(self, resource: Resource, name: str, propagation: Propagation | None = None) -> None:
         options = DeleteOptions(propagation=propagation)

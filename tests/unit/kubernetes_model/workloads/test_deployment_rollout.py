@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from serinus import errors
-from serinus.kubernetes_model.kinds import DEPLOYMENTS, REPLICA_SETS
+from serinus.kubernetes_model.kinds import DEPLOYMENTS, EVENTS, REPLICA_SETS
+from serinus.kubernetes_model.requests import Propagation
 from tests.unit.kubernetes_model.workloads.small_cluster import (
     World,
     a_deployment,
@@ -245,3 +246,85 @@ def test_a_failing_replica_set_shows_on_the_deployment() -> None:
     world.settle()
     assert not condition(world.deployment(), "ReplicaFailure")
     assert image_of(world.pods()[0]) == "shop:1"
+
+
+def test_without_a_history_limit_every_old_replica_set_is_kept() -> None:
+    for limit in (None, 2_147_483_647):
+        world = World()
+        world.apply(a_deployment(revisionHistoryLimit=limit))
+        for image in ("shop:1", "shop:2", "shop:3"):
+            world.change(DEPLOYMENTS, "shop", template=a_template(image))
+            world.settle()
+        assert set(world.sizes()) == {"shop:1", "shop:2", "shop:3"}
+
+
+def test_without_a_progress_deadline_progress_is_not_reported() -> None:
+    world = World()
+    world.apply(a_deployment(progressDeadlineSeconds=2_147_483_647))
+    world.run()
+    assert condition(world.deployment(), "Progressing") == {}
+    assert world.wake_at is None
+    world.change(DEPLOYMENTS, "shop", paused=True)
+    world.settle()
+    assert condition(world.deployment(), "Progressing") == {}
+
+
+def test_progress_is_reported_again_once_a_deadline_is_set() -> None:
+    world = World()
+    world.apply(a_deployment(progressDeadlineSeconds=2_147_483_647))
+    world.settle()
+    world.change(DEPLOYMENTS, "shop", progressDeadlineSeconds=600, paused=True)
+    world.change(DEPLOYMENTS, "shop", paused=None)
+    world.settle()
+    assert condition(world.deployment(), "Progressing")["reason"] == "NewReplicaSetAvailable"
+
+
+def test_min_ready_seconds_follow_the_deployment() -> None:
+    world = World()
+    world.apply(a_deployment(minReadySeconds=5))
+    world.settle()
+    world.change(DEPLOYMENTS, "shop", minReadySeconds=None)
+    world.settle()
+    assert "minReadySeconds" not in world.replica_sets()[0]["spec"]
+    assert world.deployment()["status"]["availableReplicas"] == 3
+
+
+def test_a_deployment_that_selects_everything_is_refused_with_an_event() -> None:
+    world = World()
+    world.apply(a_deployment(selector={}))
+    world.run()
+    assert world.replica_sets() == []
+    assert world.deployment()["status"] == {"observedGeneration": 1}
+    (event,) = world.cluster.all(EVENTS)
+    assert (event["type"], event["reason"]) == ("Warning", "SelectingAll")
+
+
+def test_a_refused_replica_set_is_told_as_lack_of_progress() -> None:
+    world = World()
+    world.cluster.refused["ReplicaSet"] = errors.Forbidden("quota exceeded")
+    world.apply(a_deployment())
+    world.controllers.run(world.now, max_steps=50)
+    progressing = condition(world.deployment(), "Progressing")
+    assert (progressing["status"], progressing["reason"]) == ("False", "ReplicaSetCreateError")
+    assert progressing["message"].endswith(": quota exceeded")
+
+
+def test_a_timed_out_rollout_stays_so_when_it_is_paused() -> None:
+    world = World()
+    world.apply(a_deployment(progressDeadlineSeconds=60))
+    world.run()
+    world.pass_time(61_000)
+    world.change(DEPLOYMENTS, "shop", paused=True)
+    world.run()
+    assert condition(world.deployment(), "Progressing")["reason"] == "ProgressDeadlineExceeded"
+
+
+def test_a_deployment_being_deleted_only_reports() -> None:
+    world = World()
+    world.apply(a_deployment())
+    world.settle()
+    world.delete(DEPLOYMENTS, "shop", Propagation.FOREGROUND)
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2"))
+    world.run()
+    assert "shop:2" not in world.sizes()
+    assert world.deployment()["status"]["observedGeneration"] == 2

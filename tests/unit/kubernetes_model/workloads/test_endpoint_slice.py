@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import ENDPOINT_SLICES, NODES, PODS, SERVICES
 from serinus.kubernetes_model.requests import Object
 from tests.unit.kubernetes_model.workloads.small_cluster import World, a_deployment, a_template
@@ -239,3 +240,92 @@ def test_a_quiet_service_causes_no_writes() -> None:
     world.relabel(SERVICES, "shop", team="checkout", extra=None)
     world.pass_time(60_000)
     assert [item["metadata"]["resourceVersion"] for item in slices(world)] == before
+
+
+def test_a_pod_is_reached_by_its_hostname_within_the_service_of_its_subdomain() -> None:
+    world = World()
+    template = a_template("shop:1")
+    template["spec"].update(hostname="first", subdomain="shop")
+    world.apply(a_deployment(replicas=1, template=template))
+    world.apply(a_service())
+    world.apply(a_service("other"))
+    world.settle()
+    named = {
+        item["metadata"]["labels"]["kubernetes.io/service-name"]: item["endpoints"][0].get(
+            "hostname"
+        )
+        for item in slices(world)
+    }
+    assert named == {"shop": "first", "other": None}
+
+
+def test_a_named_port_is_found_on_a_sidecar_too() -> None:
+    world = World()
+    template = a_template("shop:1")
+    sidecar = {
+        "name": "proxy",
+        "image": "proxy:1",
+        "restartPolicy": "Always",
+        "ports": [{"name": "metrics", "containerPort": 9901}],
+    }
+    template["spec"]["initContainers"] = [sidecar]
+    world.apply(a_deployment(replicas=1, template=template))
+    ports = [
+        {"name": "m", "port": 1, "targetPort": "metrics", "appProtocol": "http"},
+        {"name": "gone", "port": 2, "targetPort": "no-such-name"},
+    ]
+    world.apply(a_service(ports=ports))
+    world.settle()
+    assert slices(world)[0]["ports"] == [
+        {"name": "m", "port": 9901, "protocol": "TCP", "appProtocol": "http"}
+    ]
+
+
+def test_an_address_of_the_other_family_is_left_out() -> None:
+    world = a_world(1)
+    (pod,) = world.pods()
+    status = {**pod["status"], "podIP": "fd00::1", "podIPs": [{"ip": "fd00::1"}]}
+    name = pod["metadata"]["name"]
+    changed = {**pod, "status": status}
+    world.cluster.replace(PODS, name, changed, "default", now=world.now, subresource="status")
+    world.run()
+    assert slices(world)[0]["endpoints"] is None
+    world.change(SERVICES, "shop", ipFamilies=["IPv6"])
+    world.run()
+    (item,) = slices(world)
+    assert (item["addressType"], addresses(item)) == ("IPv6", {"fd00::1"})
+
+
+def test_an_annotation_of_another_form_changes_no_port() -> None:
+    world = a_world(1)
+    (pod,) = world.pods()
+    metadata = {**pod["metadata"], "annotations": {"serinus.dev/host-ports": "[8080]"}}
+    changed = {**pod, "metadata": metadata}
+    world.cluster.replace(PODS, pod["metadata"]["name"], changed, "default", now=world.now)
+    world.run()
+    assert slices(world)[0]["ports"][0]["port"] == 8080
+
+
+def test_the_zone_of_the_node_is_told() -> None:
+    world = World()
+    world.relabel(NODES, "local", **{"topology.kubernetes.io/zone": "north"})
+    world.apply(a_deployment(replicas=1))
+    world.apply(a_service())
+    world.settle()
+    assert slices(world)[0]["endpoints"][0]["zone"] == "north"
+
+
+def test_a_slice_that_another_service_owned_is_replaced() -> None:
+    world = a_world(1)
+    (item,) = slices(world)
+    stranger = {**item["metadata"]["ownerReferences"][0], "uid": "another"}
+    old = {**item["metadata"], "ownerReferences": [stranger]}
+    world.controllers.close()
+    world.cluster.replace(
+        ENDPOINT_SLICES, old["name"], {**item, "metadata": old}, "default", now=world.now
+    )
+    world.controllers = Controllers(world.cluster)
+    world.run()
+    (new,) = slices(world)
+    assert new["metadata"]["name"] != item["metadata"]["name"]
+    assert len(new["endpoints"]) == 1
