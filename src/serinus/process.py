@@ -53,7 +53,7 @@ def _die_with(parent_pid: int) -> Callable[[], None]:
     return bind
 
 
-async def spawn(
+async def spawn(  # noqa: PLR0913 - the parameters of a process
     command: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
@@ -63,8 +63,11 @@ async def spawn(
     stderr: int | IO[bytes] | None = asyncio.subprocess.DEVNULL,
     die_with_parent: bool = False,
     own_session: bool = True,
+    inherited: Sequence[int] = (),
 ) -> asyncio.subprocess.Process:
     """Start a child in a session of its own, with no standard input.
+
+    `inherited` are further descriptors that the child gets, under the same numbers.
 
     A child that is to ask a person something needs both our `stdin` (None) and our session: only
     the foreground process group of a session may read from its terminal.
@@ -83,6 +86,7 @@ async def spawn(
         cwd=cwd,
         start_new_session=own_session,
         preexec_fn=bind,
+        pass_fds=tuple(inherited),
     )
 
 
