@@ -93,6 +93,10 @@ class Store:
             shelf = self._shelves.setdefault(resource.storage_key, {})
             shelf.setdefault(metadata.get("namespace", ""), {})[metadata["name"]] = item
 
+    def remembers(self, version: int) -> bool:
+        """Tell whether the log reaches back to a version."""
+        return version >= self._forgotten_version
+
     def changes_since(self, resource: Resource | None, version: int) -> list[Change]:
         """Return the changes after a version, oldest first.
 

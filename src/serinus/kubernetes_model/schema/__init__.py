@@ -1,0 +1,1 @@
+"""What Kubernetes' OpenAPI says about each kind: types, list keys, patch strategies."""

@@ -1,0 +1,1 @@
+"""The way of a write: read, default, own, check, commit."""
