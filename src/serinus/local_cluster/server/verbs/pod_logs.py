@@ -1,13 +1,13 @@
 """What a pod printed: the node's files, line by line, followed for as long as the container runs.
 
-The files are `pods/<uid>/<container>/<restart>.log` under the state folder, in the form of the
-Container Runtime Interface (`<time> <stream> <F|P> <text>`; k8s.io/cri-client, pkg/logs).
+The files are `pods/<uid>/<container>/<restart>.log` under the state folder, written by the
+processes themselves: a container keeps its output though the node may be slow. So no line has a
+time of its own, and what asks for one is refused rather than guessed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,9 +34,7 @@ class LogOptions(msgspec.Struct, frozen=True):
     container: str
     restart_count: int
     follow: bool = False
-    timestamps: bool = False
     tail_lines: int | None = None
-    since: Instant | None = None
     limit_bytes: int | None = None
 
 
@@ -57,15 +55,11 @@ class PodLogs:
         pod = self._live.cluster.get(PODS, target.name or "", target.namespace)
         container = call.query.get("container") or _only_container(pod)
         restart_count = _restart(pod, container, previous=call.flag("previous"))
-        since_seconds, since_time = call.number("sinceSeconds"), call.query.get("sinceTime")
-        since: Instant | None = None
-        if since_seconds is not None:
-            since = self._live.clock.now_ms() - since_seconds * 1000
-        elif since_time:
-            try:
-                since = timestamps.parse(since_time)
-            except ValueError as e:
-                raise failures.bad_request(f"sinceTime: {e}") from e
+        if call.flag("timestamps"):
+            raise _no_times("--timestamps")
+        since = _since(call, self._live.clock.now_ms())
+        if since is not None and not _began_after(pod, container, restart_count, since):
+            raise _no_times("--since")
         return LogOptions(
             namespace=target.namespace or "",
             pod=target.name or "",
@@ -73,9 +67,7 @@ class PodLogs:
             container=container,
             restart_count=restart_count,
             follow=call.flag("follow") and not call.flag("previous"),
-            timestamps=call.flag("timestamps"),
             tail_lines=call.number("tailLines"),
-            since=since,
             limit_bytes=call.number("limitBytes"),
         )
 
@@ -84,25 +76,22 @@ class PodLogs:
         path = self._folder / options.uid / options.container / f"{options.restart_count}.log"
         left = options.limit_bytes
         position = await asyncio.to_thread(_tail_position, path, options.tail_lines)
-        rest = b""
         while True:
+            # Asked first: what was printed before the end is then read after it.
             over = not options.follow or self._is_over(options)
             raw = await asyncio.to_thread(_read, path, position)
             position += len(raw)
-            lines = (rest + raw).split(b"\n")
-            rest = lines.pop()
-            said = b"".join(_say(line, options) for line in lines)
-            if over and not raw and rest:
-                said, rest = said + _say(rest, options), b""
             if left is not None:
-                said = said[:left]
-                left -= len(said)
-            if said:
-                yield said
-            if left == 0 or (over and not raw):
+                raw = raw[:left]
+                left -= len(raw)
+            if raw:
+                yield raw
+            elif over:
                 return
-            if not raw:
+            else:
                 await asyncio.sleep(_POLL_S)
+            if left == 0:
+                return
 
     def _is_over(self, options: LogOptions) -> bool:
         """Tell whether the container that is followed will print nothing more."""
@@ -148,24 +137,37 @@ def _tail_position(path: Path, line_count: int | None) -> int:
     return end - sum(len(line) for line in lines[max(0, len(lines) - line_count) :])
 
 
-def _say(line: bytes, options: LogOptions) -> bytes:
-    """Return a stored line as it is shown, nothing when it is too old."""
-    stamp, _, rest = line.partition(b" ")
-    _stream, _, rest = rest.partition(b" ")
-    tag, _, text = rest.partition(b" ")
-    if options.since is not None and _instant(stamp) < options.since:
-        return b""
-    end = b"" if tag.startswith(b"P") else b"\n"
-    return b"%s %s%s" % (stamp, text, end) if options.timestamps else text + end
-
-
-def _instant(stamp: bytes) -> Instant:
+def _since(call: Call, now: Instant) -> Instant | None:
+    """Return the instant from which on lines are asked for."""
+    seconds, moment = call.number("sinceSeconds"), call.query.get("sinceTime")
+    if seconds is not None:
+        return now - seconds * 1000
+    if not moment:
+        return None
     try:
-        # Nanoseconds are more than datetime takes.
-        moment = dt.datetime.fromisoformat(f"{stamp[:23].decode()}+00:00")
-    except ValueError:
-        return 0
-    return int(moment.timestamp() * 1000)
+        return timestamps.parse(moment)
+    except ValueError as e:
+        raise failures.bad_request(f"sinceTime: {e}") from e
+
+
+def _began_after(pod: Object, container: str, restart_count: int, since: Instant) -> bool:
+    """Tell whether all that a run printed is younger than an instant."""
+    status = _status_of(pod, container) or {}
+    runs = [status.get("state") or {}, status.get("lastState") or {}]
+    is_last = restart_count == status.get("restartCount", 0)
+    for state in runs[:1] if is_last else runs[1:]:
+        for form in ("running", "terminated"):
+            began = (state.get(form) or {}).get("startedAt")
+            if began:
+                return timestamps.parse(began) >= since
+    return True
+
+
+def _no_times(option: str) -> Exception:
+    return failures.bad_request(
+        f"the local cluster does not keep the time of each line that a pod prints: leave out "
+        f"{option}, or use --tail"
+    )
 
 
 def _only_container(pod: Object) -> str:

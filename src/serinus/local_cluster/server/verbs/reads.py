@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serinus import errors
 from serinus.kubernetes_model import failures
+from serinus.kubernetes_model.writing import scale
 from serinus.local_cluster.server.live_cluster import LiveCluster
 from serinus.local_cluster.server.serving.call import Call, Reply
 from serinus.local_cluster.server.serving.targets import Target
@@ -19,14 +20,11 @@ class Reader:
 
     def get(self, call: Call, target: Target) -> Reply:
         """Return one object, its status or its scale."""
-        if target.subresource in {None, "status"}:
-            item = self._live.cluster.get(target.resource, target.name or "", target.namespace)
-        elif target.subresource == "scale":
-            item = self._live.cluster.get_scale(
-                target.resource, target.name or "", target.namespace
-            )
-        else:
+        if target.subresource not in {None, "status", "scale"}:
             raise failures.method_not_allowed(target.resource, "get")
+        item = self._live.cluster.get(target.resource, target.name or "", target.namespace)
+        if target.subresource == "scale":
+            item = scale.of_object(item)
         return self._presenter.one(call, target.resource, item)
 
     def list(self, call: Call, target: Target) -> Reply:

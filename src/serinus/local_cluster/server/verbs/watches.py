@@ -17,6 +17,7 @@ import msgspec
 from serinus import errors
 from serinus.kubernetes_model import Change, ChangeType, Object, Resource, failures, selectors
 from serinus.kubernetes_model.selectors import LabelSelector
+from serinus.kubernetes_model.writing import event_versions
 from serinus.local_cluster.server.live_cluster import LiveCluster, Published
 from serinus.local_cluster.server.serving import answers
 from serinus.local_cluster.server.serving.answers import Form, Wish
@@ -184,10 +185,10 @@ class Watch:
             self._push(self._bookmark(annotations={_INITIAL_EVENTS_END: "true"}))
 
     def _own(self, item: Object) -> Object:
-        """Return the object as this resource's group shows it."""
+        """Return the object as this resource shows it: only Events are kept in another form."""
         if self._stored:
             return item
-        return self._live.cluster.shown(self._resource, item)
+        return event_versions.from_core(item)
 
     def _said(self, type_: ChangeType, item: Object) -> bytes:
         if self._wish.form is Form.TABLE:
