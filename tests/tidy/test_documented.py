@@ -1,0 +1,75 @@
+"""What a user can set is written down where users look."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from collections.abc import Iterator
+
+from tests.tidy import sources
+
+GENERATOR = sources.ROOT / "scripts" / "generate_command_reference.py"
+REFERENCE = sources.ROOT / "docs" / "reference"
+
+# Set by the local cluster for its own child processes, to know them again; not for users.
+INTERNAL = {"SERINUS_POD_UID"}
+
+
+def test_the_reference_of_the_command_line_is_up_to_date() -> None:
+    expected = runpy.run_path(str(GENERATOR))["render"]()
+    found = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
+    assert found == expected, "run .venv/bin/python scripts/generate_command_reference.py"
+
+
+def test_every_option_says_what_it_means() -> None:
+    text = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    assert [row for row in rows if row.split(" | ")[1].strip(" |") == ""] == []
+
+
+def environment_variables(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module asks an environment for."""
+    for node in ast.walk(tree):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Subscript) and is_environment(node.value):
+            key = node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            asks = node.func.attr in {"get", "pop", "setdefault"} and is_environment(
+                node.func.value
+            )
+            if node.args and (asks or node.func.attr == "getenv"):
+                key = node.args[0]
+        elif isinstance(node, ast.Compare) and is_environment(node.comparators[0]):
+            key = node.left
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value
+
+
+def is_environment(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in {"environ", "environment"}
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = (REFERENCE / "environment.md").read_text(encoding="utf-8")
+    asked = {
+        name: sources.shown(path)
+        for path in sources.modules("src")
+        for name in environment_variables(sources.tree_of(path))
+    }
+    assert "KUBECONFIG" in asked
+    missing = {
+        name: where
+        for name, where in asked.items()
+        if name not in INTERNAL and f"`{name.upper()}`" not in page
+    }
+    assert missing == {}
+
+
+def test_questions_to_the_environment_are_seen() -> None:
+    code = (
+        "os.environ['A']; os.environ.get('B'); os.getenv('C'); 'D' in os.environ\n"
+        "environment.get('E', ''); other.get('F')"
+    )
+    assert set(environment_variables(ast.parse(code))) == {"A", "B", "C", "D", "E"}
