@@ -165,9 +165,10 @@ def _removal_keys(lookup: Lookup, change: Change) -> Iterator[Key]:
     if after is None:
         return
     if _starts_waiting(before, after):
-        yield _garbage_key(after)
+        # Dependents first: one that does not block has to see that its owner waits.
         for _, dependent in lookup.dependents(uid_of(after)):
             yield _garbage_key(dependent)
+        yield _garbage_key(after)
     if before is None or owners_of(before) != owners_of(after):
         yield from _keys_after_owner_change(lookup, before, after)
 
