@@ -58,6 +58,7 @@ class ApiServer:
     next_watches: deque[Handler] = field(default_factory=deque)
     next_answers: deque[Handler] = field(default_factory=deque)
     open_watches: int = 0
+    watching: set[asyncio.Transport] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- the world's own moves
@@ -81,6 +82,11 @@ class ApiServer:
         """Forget all changes up to now, as etcd does every five minutes."""
         self.oldest = self.version
         self.log.clear()
+
+    def drop_watches(self) -> None:
+        """Break all connections over which somebody watches."""
+        for transport in list(self.watching):
+            transport.abort()
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 10) -> None:
         async with asyncio.timeout(timeout_s):
@@ -177,6 +183,9 @@ class ApiServer:
             words = f"too old resource version: {since} ({self.oldest})"
             await send(response, "ERROR", status_body(410, "Expired", words))
             return response
+        assert request.transport is not None
+        transport = request.transport
+        self.watching.add(transport)
         self.open_watches += 1
         self.notify()
         try:
@@ -191,6 +200,7 @@ class ApiServer:
         except TimeoutError:
             return response
         finally:
+            self.watching.discard(transport)
             self.open_watches -= 1
             self.notify()
 

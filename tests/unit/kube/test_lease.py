@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from serinus import errors
 from serinus.kube import lease as leases
@@ -134,6 +135,55 @@ async def test_a_lease_taken_by_another_is_lost_at_once(server: ApiServer, clien
     async with asyncio.timeout(5):
         await one.lost.wait()
     assert not one.is_held
+    assert not await one.release()
+    assert spec(server)["holderIdentity"] == "two"
+
+
+async def test_a_renewal_survives_that_somebody_labels_the_lease(
+    server: ApiServer, client: Client
+) -> None:
+    one = a_lease(client, "one")
+    assert await one.try_acquire()
+    for number in range(5):
+        more = {"labels": {"n": str(number)}}
+        server.put("leases", "shop", "serinus-shop", spec=spec(server), metadata=more)
+        before = spec(server)["renewTime"]
+        await server.until(lambda before=before: spec(server)["renewTime"] > before)  # type: ignore[misc]  # the default binds this turn's value
+    assert one.is_held
+    assert server.objects[KEY]["metadata"]["labels"] == {"n": "4"}
+    assert await one.try_acquire()
+    await one.release()
+
+
+async def test_a_release_that_cannot_be_written_leaves_the_lease_to_run_out(
+    server: ApiServer, client: Client
+) -> None:
+    options = LeaseOptions(duration_ms=60_000, renew_deadline_ms=50_000, retry_period_ms=40_000)
+    one = a_lease(client, "one", options=options)
+    assert await one.try_acquire()
+    server.next_answers.append(answers(lambda: failure(503, "ServiceUnavailable", "x")))
+    assert not await one.release()
+    assert not one.is_held
+    assert spec(server)["holderIdentity"] == "one"
+    # Whoever comes back under the same name has it at once.
+    assert await one.try_acquire()
+    conflict = answers(lambda: failure(409, "Conflict", "the object has been modified"))
+
+    async def reads(_: web.Request) -> web.StreamResponse:
+        return web.json_response(server.objects[KEY])
+
+    server.next_answers.extend([reads, conflict])
+    assert await one.release()
+    assert spec(server)["holderIdentity"] == ""
+
+
+async def test_a_release_does_not_touch_what_another_holds(
+    server: ApiServer, client: Client
+) -> None:
+    options = LeaseOptions(duration_ms=60_000, renew_deadline_ms=50_000, retry_period_ms=40_000)
+    one = a_lease(client, "one", options=options)
+    assert await one.try_acquire()
+    server.put("leases", "shop", "serinus-shop", spec={**spec(server), "holderIdentity": "two"})
     assert not await one.release()
     assert spec(server)["holderIdentity"] == "two"
 
