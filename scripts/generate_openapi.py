@@ -21,6 +21,7 @@ from serinus.kubernetes_model.kinds import KINDS
 
 OUTPUT = Path("src/serinus/kubernetes_model/schema/openapi.json")
 OMIT_ZERO = "x-serinus-omit-zero"
+NULL_WHEN_ABSENT = "x-serinus-null-when-absent"
 SUBRESOURCE_KINDS = {
     ("autoscaling", "v1", "Scale"),
     ("policy", "v1", "Eviction"),
@@ -51,7 +52,7 @@ def main() -> None:
         schemas.update(document.get("components", {}).get("schemas", {}))
     kept = closure(schemas, roots(schemas))
     structs = GoStructs(arguments.modules, arguments.version.replace("v1.", "0."))
-    slim = {name: slimmed(schemas[name], structs.omitted_when_zero(name)) for name in sorted(kept)}
+    slim = {name: slimmed(schemas[name], structs, name) for name in sorted(kept)}
     content = {
         "madeBy": "scripts/generate_openapi.py from /openapi/v3 and the Go types of Kubernetes",
         "kubernetesVersion": arguments.version,
@@ -93,18 +94,20 @@ def references(node: Any) -> Iterator[str]:
             yield from references(child)
 
 
-def slimmed(schema: dict[str, Any], omitted: set[str]) -> dict[str, Any]:
-    """Mark the fields that are left out when zero; shorten lists of every group and version."""
+def slimmed(schema: dict[str, Any], structs: GoStructs, name: str) -> dict[str, Any]:
+    """Mark what Go does with zeros; shorten lists of every group and version."""
     result = dict(schema)
     kinds = result.get("x-kubernetes-group-version-kind", ())
     if len(kinds) > 2:
         result["x-kubernetes-group-version-kind"] = [k for k in kinds if k["group"] == ""]
-    properties = result.get("properties", {})
-    unknown = omitted - properties.keys()
+    omitted, null = structs.omitted_when_zero(name), structs.null_when_absent(name)
+    unknown = (omitted | null) - result.get("properties", {}).keys()
     if unknown:
         raise SystemExit(f"the Go type has fields that the schema lacks: {sorted(unknown)}")
     if omitted:
         result[OMIT_ZERO] = sorted(omitted)
+    if null:
+        result[NULL_WHEN_ABSENT] = sorted(null)
     return result
 
 
@@ -118,24 +121,39 @@ class GoStructs:
 
     def omitted_when_zero(self, schema_name: str) -> set[str]:
         """Return the JSON names of the fields that are no pointers and say omitempty."""
+        return {
+            name
+            for name, go_type, omits in self._fields(schema_name)
+            if omits and not self._is_kept(go_type)
+        }
+
+    def null_when_absent(self, schema_name: str) -> set[str]:
+        """Return the JSON names of lists and maps that do not say omitempty."""
+        return {
+            name
+            for name, go_type, omits in self._fields(schema_name)
+            if not omits and go_type.startswith(("[]", "map["))
+        }
+
+    def _fields(self, schema_name: str) -> list[tuple[str, str, bool]]:
         for prefix, folder in SOURCES.items():
             if schema_name.startswith(prefix):
                 *package, struct = schema_name.removeprefix(prefix).split(".")
                 root = self._modules / folder.format(module=self._version)
-                return set(self._omitted(root / Path(*package), struct))
+                return list(self._of_struct(root / Path(*package), struct))
         raise SystemExit(f"no Go source is known for {schema_name}")
 
-    def _omitted(self, folder: Path, struct: str) -> Iterator[str]:
+    def _of_struct(self, folder: Path, struct: str) -> Iterator[tuple[str, str, bool]]:
         body = self._package(folder).get(struct, "")
         for line in body.splitlines():
             if match := FIELD.match(line):
                 _, go_type, tags = match.groups()
                 name, _, options = self._json(tags).partition(",")
-                if name and "omitempty" in options and not self._is_kept(go_type):
-                    yield name
+                if name and name != "-":
+                    yield name, go_type, "omitempty" in options
             elif match := EMBEDDED.match(line):
                 if "inline" in self._json(match.group(2)) and "." not in match.group(1):
-                    yield from self._omitted(folder, match.group(1))
+                    yield from self._of_struct(folder, match.group(1))
 
     @staticmethod
     def _json(tags: str) -> str:

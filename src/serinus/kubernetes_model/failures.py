@@ -175,6 +175,11 @@ def method_not_allowed(resource: Resource, action: str) -> errors.Invalid:
     return errors.Invalid(message, code=405, details=_details(resource, ""))
 
 
+def unexplained(message: str) -> errors.Invalid:
+    """Return the error for a refusal to which Kubernetes gives code 500 and no reason."""
+    return errors.Invalid(message, code=500)
+
+
 def internal(message: str) -> errors.Unavailable:
     """Return the error for what Kubernetes answers with code 500."""
     return errors.Unavailable(message, code=500)
@@ -204,6 +209,8 @@ def status(error: errors.ClusterError) -> dict[str, Any]:
         "message": str(error),
         "reason": _REASONS.get(error.code, error.reason) if by_code else error.reason,
     }
+    if isinstance(error, errors.Invalid) and error.code == 500:
+        del result["reason"]
     if error.details is not None:
         result["details"] = dict(error.details)
     result["code"] = error.code or 500

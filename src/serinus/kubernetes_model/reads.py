@@ -36,10 +36,9 @@ def query(resource: Resource, label_selector: str | None, field_selector: str | 
     labels = selectors.parse_labels(label_selector) if label_selector else None
     fields = selectors.parse_fields(field_selector) if field_selector else None
     if fields is not None:
-        known = selectors.selectable(resource.kind)
         for requirement in fields.requirements:
-            if requirement.key not in known:
-                raise failures.bad_request(f"field label not supported: {requirement.key}")
+            if problem := selectors.field_problem(resource.kind, requirement.key):
+                raise failures.bad_request(problem)
     return Query(labels, fields)
 
 
@@ -62,7 +61,7 @@ def page(
     last, more = "", 0
     kind = resource.kind
     everything = asked.labels is None and asked.fields is None
-    for key, item in store.objects(resource, namespace):
+    for key, item in store.objects_at(resource, namespace, version):
         if after and key <= after:
             continue
         if not everything and not asked.matches(kind, item):

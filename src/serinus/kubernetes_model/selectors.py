@@ -153,11 +153,16 @@ def fields_of(kind: str, item: Mapping[str, Any]) -> dict[str, str]:
     return fields
 
 
-def selectable(kind: str, custom: tuple[str, ...] = ()) -> frozenset[str]:
-    """Return the names of the fields by which a kind can be selected."""
-    extra = _MORE_FIELDS.get(kind)
-    names = set(extra({"spec": {}, "status": {}})) if extra else set()
-    return frozenset({"metadata.name", "metadata.namespace", *names, *custom})
+def field_problem(kind: str, field: str) -> str:
+    """Return why objects of a kind cannot be selected by a field; empty when they can."""
+    if field in {"metadata.name", "metadata.namespace"}:
+        return ""
+    more = _MORE_FIELDS.get(kind)
+    if more is None:
+        return (
+            f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+        )
+    return "" if field in more({"spec": {}, "status": {}}) else f"field label not supported: {field}"
 
 
 def _pod(item: Mapping[str, Any]) -> dict[str, str]:

@@ -44,6 +44,25 @@ class Store:
             for name in sorted(drawer):
                 yield f"{space}/{name}", drawer[name]
 
+    def objects_at(
+        self, resource: Resource, namespace: str | None, version: int
+    ) -> Iterator[tuple[str, Object]]:
+        """Yield what `objects` would have yielded at an earlier version that the log reaches."""
+        if version >= self.version:
+            yield from self.objects(resource, namespace)
+            return
+        then: dict[str, Object | None] = {}
+        for change in reversed(self.changes_since(resource, version)):
+            metadata = change.object["metadata"]
+            then[f"{metadata.get('namespace', '')}/{metadata['name']}"] = change.previous
+        known = dict(self.objects(resource, namespace))
+        for key, item in then.items():
+            if namespace is None or key.partition("/")[0] == namespace:
+                known[key] = item  # type: ignore[assignment]  # None is sorted out below
+        for key in sorted(known):
+            if known[key] is not None:
+                yield key, known[key]
+
     def everything(self) -> Iterator[Object]:
         """Yield every object, shelf by shelf."""
         for shelf in self._shelves.values():

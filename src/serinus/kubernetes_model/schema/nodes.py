@@ -69,11 +69,11 @@ class ObjectNode:
         "atomic",
         "embedded",
         "name",
+        "null_when_absent",
         "omitted_when_zero",
         "patch_strategies",
         "preserves_unknown",
         "properties",
-        "required",
     )
 
     def __init__(self, name: str) -> None:
@@ -89,7 +89,8 @@ class ObjectNode:
         """Structs that Go writes even when they are empty."""
         self.patch_strategies: dict[str, tuple[str, ...]] = {}
         """Strategies of fields that are no lists (`retainKeys`)."""
-        self.required: tuple[str, ...] = ()
+        self.null_when_absent: tuple[str, ...] = ()
+        """Lists and maps that Go writes as null when they are empty."""
 
 
 Node: TypeAlias = ScalarNode | AnyNode | MapNode | ListNode | ObjectNode

@@ -48,9 +48,8 @@ def empty(node: ObjectNode) -> dict[str, Any]:
         child = node.properties[key]
         if isinstance(child, ObjectNode):
             result[key] = empty(child)
-    for key in node.required:
-        if isinstance(node.properties[key], (ListNode, MapNode)):
-            result[key] = None
+    for key in node.null_when_absent:
+        result[key] = None
     return result
 
 
@@ -108,6 +107,9 @@ def _object(node: ObjectNode, value: Any, unknown: list[bool]) -> dict[str, Any]
             read_item = _any_node(child, item, unknown)
         if read_item or key not in omitted:
             result[key] = read_item
+    for key in node.null_when_absent:
+        if not result.get(key):
+            result[key] = None
     for key in node.always_present:
         if key not in result:
             result[key] = _object(properties[key], {}, unknown)  # type: ignore[arg-type] # only ObjectNodes are there

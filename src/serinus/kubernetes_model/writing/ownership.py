@@ -40,7 +40,7 @@ def apply(
 
     Raises:
         Conflict: another manager owns what the configuration would change.
-        Unavailable: the configuration does not fit the type (Kubernetes says 500 here).
+        Invalid: the configuration does not fit the type (Kubernetes says 500 here).
     """
     rules = _rules(behaviour, writer)
     entries = _entries(live)
@@ -53,7 +53,7 @@ def apply(
     except FieldConflict as error:
         raise _conflict(error) from error
     except typed.DuplicateItem as error:
-        raise failures.internal(
+        raise failures.unexplained(
             f"failed to create typed patch object ({_shown(config, behaviour)}): "
             f"duplicate entries for key {sets.describe((error.key,))}"
         ) from error

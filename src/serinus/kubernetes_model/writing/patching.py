@@ -104,7 +104,7 @@ def _check_types(behaviour: Behaviour, config: Manifest, name: str) -> None:
     if problem:
         resource = behaviour.resource
         namespace = (config.get("metadata") or {}).get("namespace", "")
-        raise failures.internal(
+        raise failures.unexplained(
             f"failed to create typed patch object ({namespace}/{name}; "
             f"{resource.api_version}, Kind={resource.kind}): {problem}"
         )

@@ -91,7 +91,7 @@ def ignored_fields(strategy: Strategy, subresource: str | None) -> FieldSet:
 
 
 def next_generation(strategy: Strategy, new: dict[str, Any], old: dict[str, Any]) -> int | None:
-    """Return the generation after an update; None for kinds that have none."""
+    """Return the generation after an update of all but the status; None for kinds without one."""
     metadata = old["metadata"]
     generation: int | None = metadata.get("generation")
     if strategy.generation is Generation.NEVER or generation is None:

@@ -88,7 +88,7 @@ class Transactions:
         metadata = item["metadata"]
         self._place(call, metadata)
         if metadata.pop("resourceVersion", None):
-            raise failures.internal("resourceVersion should not be set on objects to be created")
+            raise failures.unexplained("resourceVersion should not be set on objects to be created")
         for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata.pop(key, None)
         generates = "generateName" in metadata and not metadata.get("name")
@@ -181,9 +181,10 @@ class Transactions:
         self._check_version(call, old, item)
         _restore_metadata(item, old)
         behaviour.prepare_update(item, old, call.subresource)
-        generation = strategies.next_generation(behaviour.strategy, item, old)
-        if generation is not None:
-            item["metadata"]["generation"] = generation
+        if call.subresource != "status":
+            generation = strategies.next_generation(behaviour.strategy, item, old)
+            if generation is not None:
+                item["metadata"]["generation"] = generation
         if resource.kind == "Service" and call.subresource is None:
             self._carry_addresses(resource.kind, item, old)
         problems = behaviour.problems(item, old, call.subresource)
