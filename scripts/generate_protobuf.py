@@ -23,6 +23,8 @@ PACKAGES = {
     "autoscaling/v1": "api/autoscaling/v1",
     "policy/v1": "api/policy/v1",
     "rbac.authorization.k8s.io/v1": "api/rbac/v1",
+    "authentication.k8s.io/v1": "api/authentication/v1",
+    "authorization.k8s.io/v1": "api/authorization/v1",
     "meta/v1": "apimachinery/pkg/apis/meta/v1",
 }
 ALIASES = {"v1": "core/v1", "corev1": "core/v1", "metav1": "meta/v1"}

@@ -28,7 +28,7 @@ from serinus.kubernetes_model.requests import (
 )
 from serinus.kubernetes_model.store import Store
 from serinus.kubernetes_model.writing import patching, pod_actions, scale
-from serinus.kubernetes_model.writing.addresses import ServiceAddresses
+from serinus.kubernetes_model.writing.addresses import SERVICE_NETWORK, ServiceAddresses
 from serinus.kubernetes_model.writing.behaviour import Behaviour
 from serinus.kubernetes_model.writing.registry import Registry
 from serinus.kubernetes_model.writing.removals import Removals
@@ -53,10 +53,11 @@ class Cluster:
         new_id: Callable[[], str],
         kinds: Sequence[Resource] = KINDS,
         start_version: int = 1,
+        service_network: str = SERVICE_NETWORK,
     ) -> None:
         self._store = Store(start_version, LOG_LENGTH)
         self._registry = Registry(kinds)
-        self._addresses = ServiceAddresses()
+        self._addresses = ServiceAddresses(service_network)
         self._transactions = Transactions(self._store, self._addresses, new_id)
         self._removals = Removals(self._store)
         self._store.listeners.append(self._note)

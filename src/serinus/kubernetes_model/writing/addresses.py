@@ -16,6 +16,7 @@ from serinus.kubernetes_model.failures import Problem
 
 Manifest = dict[str, Any]
 
+SERVICE_NETWORK = "10.0.0.0/24"
 NODE_PORTS = range(30000, 32768)
 _WITH_NODE_PORTS = {"NodePort", "LoadBalancer"}
 _HEADLESS = "None"
@@ -24,7 +25,7 @@ _HEADLESS = "None"
 class ServiceAddresses:
     """What is taken, and by which Service."""
 
-    def __init__(self, network: str = "10.0.0.0/24") -> None:
+    def __init__(self, network: str = SERVICE_NETWORK) -> None:
         self._network = ipaddress.ip_network(network)
         self._owner_of_address: dict[str, str] = {}
         self._owner_of_port: dict[tuple[int, str], str] = {}

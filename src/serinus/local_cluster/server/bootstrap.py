@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
 import uuid
 
 from serinus import errors
@@ -12,12 +13,17 @@ from serinus.kubernetes_model.kinds import Resource
 from serinus.local_cluster.server.live_cluster import LiveCluster
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+# Linux answers on all of 127/8, so cluster IPs work there; elsewhere they are names without a place.
+_SERVICE_NETWORK = "127.96.0.0/16" if sys.platform == "linux" else "10.0.0.0/24"
 _OPTIONS = WriteOptions(field_manager="kube-apiserver")
 
 
 def new_cluster() -> Cluster:
     """Return an empty model whose ids come from the system's source of randomness."""
-    return Cluster(new_id=lambda: str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)))
+    return Cluster(
+        new_id=lambda: str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)),
+        service_network=_SERVICE_NETWORK,
+    )
 
 
 def populate(live: LiveCluster, port: int) -> None:

@@ -9,6 +9,7 @@ from serinus.local_cluster.server.documents import discovery
 from serinus.local_cluster.server.documents.discovery import Discovery
 from serinus.local_cluster.server.documents.openapi import OpenAPI
 from serinus.local_cluster.server.live_cluster import LiveCluster
+from serinus.local_cluster.server.protobuf import openapi_v2
 from serinus.local_cluster.server.serving import answers
 from serinus.local_cluster.server.serving.call import Call, Reply
 from serinus.local_cluster.server.serving.targets import Target, Targets
@@ -93,6 +94,8 @@ class Dispatch:
                 return answers.encoded(discovery.version(), call)
             case (name, *rest) if name in _HEALTH and len(rest) <= 1:
                 return Reply(b"ok", content_type=_TEXT)
+            case ("openapi", "v2") if openapi_v2.ASKED_FOR in call.headers.get("Accept", ""):
+                return Reply(openapi_v2.document(), content_type=openapi_v2.MEDIA_TYPE)
             case ("openapi", "v2"):
                 return answers.encoded(self._openapi.version_2(), call)
             case ("openapi", "v3"):
