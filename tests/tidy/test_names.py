@@ -7,7 +7,7 @@ import ast
 from tests.tidy import sources
 
 EMPTY_NAMES = {
-    *("utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "stuff"),
+    *("utils", "util", "helpers", "helper", "manager", "common", "misc", "stuff"),
 }
 
 

@@ -75,18 +75,22 @@ class Record:
             after: only rows that ended after this instant.
         """
         names = list(self._version_index)
-        for n in range(len(self._outcomes)):
-            outcome, row_kind = OUTCOMES[self._outcomes[n]], _KINDS[self._kinds[n]]
-            index = self._versions[n]
-            name = "" if index == _NO_VERSION else names[index]
+        for n in self._indexes(version, kind):
+            outcome = OUTCOMES[self._outcomes[n]]
             intended, started, ended = self._times[3 * n : 3 * n + 3]
-            if (
-                (version is None or name == version)
-                and (kind is None or row_kind is kind)
-                and (not outcomes or outcome in outcomes)
-                and (after is None or ended > after * 1000)
-            ):
+            if (not outcomes or outcome in outcomes) and (after is None or ended > after * 1000):
+                index, row_kind = self._versions[n], _KINDS[self._kinds[n]]
+                name = "" if index == _NO_VERSION else names[index]
                 yield Row(intended, started, ended, outcome, name, row_kind, self._ports[n])
+
+    def _indexes(self, version: str | None, kind: ConnectionKind | None) -> Iterator[int]:
+        wanted_kind = None if kind is None else _KIND_INDEX[kind]
+        wanted_version = None if version is None else self._version_index.get(version, -1)
+        for n in range(len(self._outcomes)):
+            if (wanted_kind is None or self._kinds[n] == wanted_kind) and (
+                wanted_version is None or self._versions[n] == wanted_version
+            ):
+                yield n
 
     def last_answer(
         self, version: str, *, kind: ConnectionKind | None = None, after: Instant | None = None
@@ -104,6 +108,7 @@ class Record:
 
         With `version` only those which that version answered in the end.
         """
-        at_us = instant * 1000
-        rows = self.rows(version=version, kind=kind)
-        return sum(1 for row in rows if row.started_us <= at_us < row.ended_us)
+        at_us, times = instant * 1000, self._times
+        return sum(
+            times[3 * n + 1] <= at_us < times[3 * n + 2] for n in self._indexes(version, kind)
+        )
