@@ -12,6 +12,7 @@ import pytest_asyncio
 from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from serinus.kube.kinds import NAMESPACES
+from tests.conformance import local_server as local
 from tests.conformance.cluster import Cluster
 from tests.conformance.over_http import HttpCluster
 from tests.conformance.over_model import ModelCluster
@@ -26,45 +27,61 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "plane" not in metafunc.fixturenames:
+    if "connection" not in metafunc.fixturenames:
         return
     chosen = metafunc.config.getoption("--cluster") or ["model"]
-    marks = {"kubernetes": [pytest.mark.kubernetes]}
+    marks = {"kubernetes": [pytest.mark.kubernetes], "local": [pytest.mark.xdist_group("local")]}
     metafunc.parametrize(
-        "plane",
+        "connection",
         [pytest.param(name, marks=marks.get(name, [])) for name in chosen],
         indirect=True,
     )
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def local_server() -> AsyncIterator[Connection]:
+    """The API server of a local cluster, started once for the session."""
+    async with local.running() as connection:
+        yield connection
+
+
 @pytest.fixture
-def plane(request: pytest.FixtureRequest) -> ControlPlane | None:
-    """Return what serves the cluster that the case runs against; None is the model."""
+def connection(request: pytest.FixtureRequest) -> Connection | None:
+    """Return how to reach the cluster that the case runs against; None is the model."""
     if request.param == "model":
         return None
     if request.param == "local":
-        pytest.skip("there is no local server yet")
-    running: ControlPlane = request.getfixturevalue("kubernetes")
-    return running
-
-
-@pytest_asyncio.fixture
-async def cluster(plane: ControlPlane | None) -> AsyncIterator[Cluster]:
-    """One cluster with an empty namespace for this case alone."""
-    if plane is None:
-        yield ModelCluster()
-        return
-    async with _over_http(plane) as made:
-        yield made
-
-
-@contextlib.asynccontextmanager
-async def _over_http(plane: ControlPlane) -> AsyncIterator[HttpCluster]:
-    connection = Connection(
+        to_local: Connection = request.getfixturevalue("local_server")
+        return to_local
+    plane: ControlPlane = request.getfixturevalue("kubernetes")
+    return Connection(
         server=plane.url,
         ca=plane.ca_file.read_bytes(),
         token=plane.tokens[credentials.ADMIN],
     )
+
+
+@pytest_asyncio.fixture
+async def cluster(
+    connection: Connection | None, request: pytest.FixtureRequest
+) -> AsyncIterator[Cluster]:
+    """One cluster with an empty namespace for this case alone."""
+    if connection is None:
+        missing = _needs(request) & ModelCluster.lacks
+        if missing:
+            pytest.skip(f"the model leaves this to the server: {', '.join(sorted(missing))}")
+        yield ModelCluster()
+        return
+    async with _over_http(connection) as made:
+        yield made
+
+
+def _needs(request: pytest.FixtureRequest) -> set[str]:
+    return {name for mark in request.node.iter_markers("needs") for name in mark.args}
+
+
+@contextlib.asynccontextmanager
+async def _over_http(connection: Connection) -> AsyncIterator[HttpCluster]:
     warnings: list[str] = []
     namespace = f"case-{next(_numbers)}"
     async with Client(connection, on_warning=warnings.append) as client:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from serinus import kubernetes_model as model
 from serinus.errors import NotFound
+from serinus.kubernetes_model import reads
 from serinus.kubernetes_model.controllers import Controllers
 from tests.conformance.cluster import (
     Event,
@@ -38,6 +40,9 @@ class ModelCluster:
     The controllers run, and the clock goes on, only while a case lets time pass.
     """
 
+    lacks = frozenset({"answers"})
+    """What only the server adds: the form of its answers, such as the Status of a deletion."""
+
     def __init__(self, namespace: str = "case") -> None:
         numbers = itertools.count(1)
         self._model = model.Cluster(new_id=lambda: str(uuid.UUID(int=next(numbers), version=4)))
@@ -56,8 +61,9 @@ class ModelCluster:
         self, kind: str, name: str, *, namespace: str | None = None, subresource: str | None = None
     ) -> Object:
         where = self._where(kind, namespace)
-        found: Object = _copy(self._model.get(_RESOURCES[kind], name, where))
-        return found
+        found = self._model.get(_RESOURCES[kind], name, where, subresource=subresource)
+        copied: Object = _copy(found)
+        return copied
 
     async def list(
         self,
@@ -215,7 +221,29 @@ class ModelCluster:
         labels: str | None = None,
         fields: str | None = None,
     ) -> _ModelWatch:
-        raise NotImplementedError
+        asked = reads.query(_RESOURCES[kind], labels, fields)
+        return _ModelWatch(self, kind, int(from_version), asked)
+
+    def changes(self, kind: str, version: int) -> Sequence[model.Change]:
+        """Return what changed in the case's namespace after a version; 0 begins with what is there."""
+        resource = _RESOURCES[kind]
+        if version == 0:
+            there = self._model.list(resource, self._where(kind, None))
+            return [
+                model.Change(
+                    model.ChangeType.ADDED,
+                    resource,
+                    item,
+                    None,
+                    int(item["metadata"]["resourceVersion"]),
+                )
+                for item in there.items
+            ]
+        return [
+            change
+            for change in self._model.changes_since(resource, version)
+            if change.object["metadata"].get("namespace") == self._where(kind, None)
+        ]
 
     async def eventually(
         self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
@@ -262,8 +290,33 @@ class ModelCluster:
 
 
 class _ModelWatch:
+    """A watch that looks at the log of changes when it is asked for the next event."""
+
+    def __init__(self, cluster: ModelCluster, kind: str, version: int, asked: reads.Query) -> None:
+        self._cluster, self._kind, self._version, self._asked = cluster, kind, version, asked
+        self._waiting: collections.deque[Event] = collections.deque()
+
     async def next(self, deadline_ms: int = 5_000) -> Event:
-        raise NotImplementedError
+        for change in () if self._waiting else self._cluster.changes(self._kind, self._version):
+            self._version = change.version
+            if event := self._event(change):
+                self._waiting.append(event)
+        if not self._waiting:
+            raise AssertionError(f"no event within {deadline_ms} ms: nothing has changed")
+        return self._waiting.popleft()
+
+    def _event(self, change: model.Change) -> Event | None:
+        """Return what a change is to one who sees a selection: objects come and go."""
+        kind = change.resource.kind
+        had = change.previous is not None and self._asked.matches(kind, change.previous)
+        is_deletion = change.type is model.ChangeType.DELETED
+        if not is_deletion and self._asked.matches(kind, change.object):
+            return Event("MODIFIED" if had else "ADDED", _copy(change.object))
+        if not had:
+            return None
+        last = _copy(change.previous)
+        last["metadata"]["resourceVersion"] = str(change.version)
+        return Event("DELETED", last)
 
 
 def _options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serinus.errors import Conflict, Invalid, NotFound
-from tests.conformance.cluster import Cluster, Object, Propagation
+from tests.conformance.cluster import Cluster, Object, Propagation, needs
 from tests.conformance.manifests import config_map, deployment, owner_reference, pod
 from tests.conformance.workloads import running
 
@@ -28,6 +28,7 @@ async def is_gone(cluster: Cluster, kind: str, name: str) -> None:
     await cluster.eventually(gone)
 
 
+@needs("answers")
 async def test_a_deletion_answers_with_a_status_that_names_the_object(cluster: Cluster) -> None:
     made = await cluster.create("configmaps", config_map())
     answer = await cluster.delete("configmaps", "settings")

@@ -111,7 +111,6 @@ CONTAINER = "spec.template.spec.containers[0]"
             "must specify a handler type",
         ),
     ],
-    ids=lambda value: value if isinstance(value, str) and "[" not in value else "",
 )
 async def test_a_bad_deployment_is_refused_by_field(
     cluster: Cluster, body: Object, field: str, words: str
@@ -230,7 +229,7 @@ async def test_a_bad_service_is_refused_by_field(
 async def test_a_service_name_is_stricter_than_others(cluster: Cluster) -> None:
     error = await refusal(cluster, "services", service("shop.web"))
     assert fields_of(error) == {"metadata.name"}
-    assert "RFC 1123 label must consist of" in str(error)
+    assert "must not contain dots" in str(error)
     assert await cluster.create("configmaps", config_map("shop.web"))
 
 
@@ -304,7 +303,7 @@ async def test_an_unknown_field_is_ignored_on_demand(cluster: Cluster) -> None:
 
 
 async def test_an_unknown_field_is_refused_on_demand(cluster: Cluster) -> None:
-    with pytest.raises(Invalid, match='strict decoding error: unknown field "spec.colour"') as no:
+    with pytest.raises(Invalid, match=r'strict decoding error: unknown field "spec\.colour"') as no:
         await cluster.create("deployments", shop(colour="red"), field_validation="Strict")
     assert no.value.code == 400
 
@@ -317,7 +316,7 @@ async def test_an_unknown_field_in_a_list_is_named_with_its_index(cluster: Clust
 
 async def test_a_patch_with_an_unknown_field_is_refused_on_demand(cluster: Cluster) -> None:
     await cluster.create("deployments", shop())
-    with pytest.raises(Invalid, match='unknown field "spec.colour"'):
+    with pytest.raises(Invalid, match=r'unknown field "spec\.colour"'):
         await cluster.patch(
             "deployments", "shop", {"spec": {"colour": "red"}}, field_validation="Strict"
         )
