@@ -1,0 +1,109 @@
+"""The stages on which whole releases are played, chosen by `--cluster`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from serinus.local_cluster.lifecycle import LocalCluster
+from serinus.local_cluster.state_folder import StateFolder
+from serinus.process import spawn, stop
+from tests.control_plane.bench import ControlPlane
+from tests.end_to_end.stage import Stage
+
+NODE_ADDRESS = "10.78.0.1"
+POD_CIDR = "10.244.0.0/16"
+SLOW_CATALOGUE = """\
+images:
+- pattern: "nginx:*"
+  command: ["$(SERINUS_PYTHON)", "-m", "serinus.local_cluster.images.web"]
+  ports: [80]
+  notifies: true
+  env: {SERINUS_WEB_DELAY_MS: "%d", SERINUS_WEB_RUDE: "%d"}
+"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stage_kind" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("--cluster") or ["local"]
+    marks = {"kubernetes": [pytest.mark.kubernetes]}
+    metafunc.parametrize(
+        "stage_kind",
+        [pytest.param(kind, marks=marks.get(kind, [])) for kind in chosen if kind != "model"],
+    )
+
+
+def catalogue(folder: Path, *, delay_ms: int, rude: bool = False) -> Path:
+    """Write a catalogue whose web server takes its time for every answer."""
+    path = folder / "images.yaml"
+    path.write_text(SLOW_CATALOGUE % (delay_ms, rude))
+    return path
+
+
+@contextlib.asynccontextmanager
+async def local_stage(folder: Path, images: Path) -> AsyncIterator[Stage]:
+    """Run a local cluster of its own for the block."""
+    state = StateFolder(folder / "state")
+    cluster = LocalCluster(state, "end-to-end", images)
+    await asyncio.to_thread(cluster.up)
+    try:
+        yield Stage(state.kubeconfig, "127.0.0.1", state.path / "pods", folder / "cache")
+    finally:
+        await asyncio.to_thread(cluster.down)
+
+
+@contextlib.asynccontextmanager
+async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> AsyncIterator[Stage]:
+    """Run our node agent on a real control plane, in the network namespace that we are in."""
+    state = folder / "node"
+    state.mkdir(mode=0o700)
+    log = (folder / "node.log").open("wb")
+    node = await spawn(
+        [
+            sys.executable,
+            *("-m", "serinus.local_cluster.node"),
+            *("--kubeconfig", str(plane.kubeconfig)),
+            *("--state-folder", str(state)),
+            *("--pod-cidr", POD_CIDR),
+            *("--node-address", NODE_ADDRESS),
+            *("--images", str(images)),
+        ],
+        stdout=log,
+        stderr=log,
+        die_with_parent=True,
+    )
+    stage = Stage(plane.kubeconfig, NODE_ADDRESS, state / "pods", folder / "cache")
+    try:
+        yield stage
+    finally:
+        for kind in ("deployments", "services", "configmaps", "leases"):
+            await stage.try_("kubectl", "delete", kind, "--all", "--wait=false")
+        await stop(node, grace_ms=10_000)
+        log.close()
+
+
+@pytest_asyncio.fixture
+async def make_stage(
+    stage_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Callable[..., contextlib.AbstractAsyncContextManager[Stage]]]:
+    """Return what opens a stage with a web server of the given manners."""
+
+    def opened(
+        *, delay_ms: int = 0, rude: bool = False
+    ) -> contextlib.AbstractAsyncContextManager[Stage]:
+        images = catalogue(tmp_path, delay_ms=delay_ms, rude=rude)
+        if stage_kind == "local":
+            return local_stage(tmp_path, images)
+        if os.environ.get("SERINUS_NETWORK_NAMESPACE") != "1":
+            pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
+        return kubernetes_stage(tmp_path, images, request.getfixturevalue("kubernetes"))
+
+    yield opened
