@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from serinus.kubernetes_model.kinds import DEPLOYMENTS
 from serinus.kubernetes_model.workloads import pods
-from tests.unit.kubernetes_model.workloads.small_cluster import (
+from tests.unit.kubernetes_model.workloads.world import (
     World,
     a_deployment,
     a_template,

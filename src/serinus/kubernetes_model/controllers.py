@@ -11,7 +11,6 @@ import heapq
 
 from serinus import errors
 from serinus.clock import Instant
-from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.requests import Change, ChangeType, Object
 from serinus.kubernetes_model.workloads import triggers
 from serinus.kubernetes_model.workloads.objects import Kind, is_namespace_terminating
@@ -39,14 +38,9 @@ class Controllers:
         self._agenda: list[tuple[Instant, Key]] = []
         self._delays: list[tuple[Key, int]] = []
         self._failures: dict[Key, int] = {}
-        self._kinds: dict[tuple[str, str], Kind] = {}
         self.last_error: tuple[Key, errors.ClusterError] | None = None
         """What went wrong last, for those who watch the controllers."""
-        known = {(item.api_version, item.kind): item for item in cluster.resources}
-        listed = [
-            (self._kind(known[obj["apiVersion"], obj["kind"]]), obj)
-            for obj in cluster.snapshot()[0]
-        ]
+        listed = [(_kind_of(obj), obj) for obj in cluster.snapshot()[0]]
         for kind, obj in listed:
             self._objects.put(kind, obj)
         for kind, obj in listed:
@@ -136,7 +130,7 @@ class Controllers:
         self._wake(key, now + min(base << min(count, 30), _BACKOFF_MAX_MS))
 
     def _take(self, change: Change) -> None:
-        kind = self._kind(change.resource)
+        kind = _kind_of(change.object)
         after: Object | None = change.object
         if change.type is ChangeType.DELETED:
             before = self._objects.remove(kind, change.object) or change.previous
@@ -152,10 +146,7 @@ class Controllers:
             else:
                 self._queue.setdefault(key)
 
-    def _kind(self, resource: Resource) -> Kind:
-        """Return one kind for each shelf: Events are served by two groups and kept on one."""
-        named = Kind(resource.api_version, resource.kind)
-        if resource.storage_group is None:
-            return named
-        version = f"{resource.storage_group}/{resource.version}"
-        return Kind(version.removeprefix("/"), resource.kind)
+
+def _kind_of(obj: Object) -> Kind:
+    """Return the kind under which an object is stored, whichever group a request named."""
+    return Kind(obj["apiVersion"], obj["kind"])

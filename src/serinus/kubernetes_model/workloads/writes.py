@@ -38,9 +38,8 @@ _OPTIONS = WriteOptions(
 class Backend(Protocol):
     """The part of `cluster.Cluster` that controllers need."""
 
-    @property
-    def resources(self) -> tuple[Resource, ...]:
-        """Return what is served."""
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Return the served resource of a manifest's apiVersion and kind."""
         ...
 
     @property
@@ -99,16 +98,15 @@ class Writes(Index):
         self.now: Instant = 0
         self._backend = backend
         self._events = events
-        self._resources: dict[Kind, Resource] = {}
 
     def is_namespaced(self, kind: Kind) -> bool | None:
         """Say whether objects of a kind live in namespaces; None for a kind not served."""
-        resource = self._find_resource(kind)
+        resource = self._backend.resource(*kind)
         return None if resource is None else resource.namespaced
 
     def resource_name(self, kind: Kind) -> str:
         """Return plural and group, joined by a dot even where the group is empty."""
-        resource = self._find_resource(kind)
+        resource = self._backend.resource(*kind)
         return kind.kind if resource is None else f"{resource.plural}.{resource.group}"
 
     def create(self, kind: Kind, obj: Object) -> Object:
@@ -162,16 +160,7 @@ class Writes(Index):
         ).object
 
     def _resource(self, kind: Kind) -> Resource:
-        resource = self._find_resource(kind)
+        resource = self._backend.resource(*kind)
         if resource is None:
             raise errors.NotFound(f'no kind "{kind.kind}" in "{kind.api_version}" is served')
         return resource
-
-    def _find_resource(self, kind: Kind) -> Resource | None:
-        resources = self._backend.resources
-        known = self._resources.get(kind)
-        if known is None or known not in resources:
-            # Custom resources come and go.
-            self._resources = {Kind(item.api_version, item.kind): item for item in resources}
-            known = self._resources.get(kind)
-        return known

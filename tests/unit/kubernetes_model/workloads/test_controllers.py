@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from serinus import errors
 from serinus.kubernetes_model.controllers import Controllers
-from serinus.kubernetes_model.kinds import DEPLOYMENTS, EVENTS, PODS, REPLICA_SETS
+from serinus.kubernetes_model.kinds import DEPLOYMENTS, EVENTS, REPLICA_SETS
 from serinus.kubernetes_model.workloads.triggers import Key
-from tests.unit.kubernetes_model.workloads.small_cluster import (
+from tests.unit.kubernetes_model.workloads.world import (
     START,
-    SmallCluster,
     World,
     a_deployment,
     a_template,
@@ -74,8 +73,8 @@ def test_closed_controllers_see_nothing_any_more() -> None:
 def test_a_refused_write_is_tried_again_later_and_later() -> None:
     world = World()
     world.run()
-    world.cluster.refused["ReplicaSet"] = errors.Unavailable("try later")
-    world.apply(a_deployment(progressDeadlineSeconds=None))
+    world.refused["ReplicaSet"] = errors.Unavailable("try later")
+    world.apply(a_deployment(progressDeadlineSeconds=2_147_483_647))
     waits = []
     for _ in range(4):
         wake_at = world.controllers.run(world.now, max_steps=10)
@@ -83,7 +82,7 @@ def test_a_refused_write_is_tried_again_later_and_later() -> None:
         waits.append(wake_at - world.now)
         world.now = wake_at
     assert waits == [5, 10, 20, 40]
-    world.cluster.refused.clear()
+    world.refused.clear()
     world.settle()
     assert world.deployment()["status"]["availableReplicas"] == 3
 
@@ -91,14 +90,14 @@ def test_a_refused_write_is_tried_again_later_and_later() -> None:
 def test_a_deployment_is_given_up_after_fifteen_retries_until_it_changes() -> None:
     world = World()
     world.run()
-    world.cluster.refused["ReplicaSet"] = errors.Unavailable("try later")
-    world.apply(a_deployment(progressDeadlineSeconds=None))
+    world.refused["ReplicaSet"] = errors.Unavailable("try later")
+    world.apply(a_deployment(progressDeadlineSeconds=2_147_483_647))
     attempts = 0
     while (wake_at := world.controllers.run(world.now)) is not None:
         attempts += 1
         world.now = wake_at
     assert attempts == 15
-    world.cluster.refused.clear()
+    world.refused.clear()
     world.change(DEPLOYMENTS, "shop", replicas=1)
     world.settle()
     assert world.sizes() == {"shop:1": 1}
@@ -106,13 +105,13 @@ def test_a_deployment_is_given_up_after_fifteen_retries_until_it_changes() -> No
 
 def test_the_same_words_about_the_same_object_are_one_event_that_counts() -> None:
     world = World()
-    world.cluster.refused["Pod"] = errors.Forbidden("quota exceeded")
+    world.refused["Pod"] = errors.Forbidden("quota exceeded")
     world.apply(a_deployment(replicas=1))
     world.run()
     for _ in range(3):
         assert world.wake_at is not None
         world.pass_time(world.wake_at - world.now)
-    refused = [event for event in world.cluster.all(EVENTS) if event["reason"] == "FailedCreate"]
+    refused = [event for event in world.all(EVENTS) if event["reason"] == "FailedCreate"]
     assert len(refused) == 1
     assert refused[0]["count"] > 1
     assert refused[0]["message"] == "Error creating: quota exceeded"
@@ -124,23 +123,24 @@ def test_a_rollout_is_told_in_events() -> None:
     world = World()
     world.apply(a_deployment())
     world.settle()
-    told = {(event["reason"], event["source"]["component"]) for event in world.cluster.all(EVENTS)}
+    told = {(event["reason"], event["source"]["component"]) for event in world.all(EVENTS)}
     assert told == {
         ("ScalingReplicaSet", "deployment-controller"),
         ("SuccessfulCreate", "replicaset-controller"),
     }
     name = world.replica_sets()[0]["metadata"]["name"]
-    messages = {event["message"] for event in world.cluster.all(EVENTS)}
+    messages = {event["message"] for event in world.all(EVENTS)}
     assert f"Scaled up replica set {name} from 0 to 3" in messages
 
 
 def test_controllers_without_events_write_none() -> None:
-    cluster = SmallCluster()
-    controllers = Controllers(cluster, events=False)
-    cluster.create(DEPLOYMENTS, a_deployment(), "default", now=START)
-    controllers.run(START)
-    assert len(cluster.all(PODS)) == 3
-    assert cluster.all(EVENTS) == []
+    world = World()
+    world.controllers.close()
+    world.controllers = Controllers(world.cluster, events=False)
+    world.apply(a_deployment())
+    world.run()
+    assert len(world.pods()) == 3
+    assert world.all(EVENTS) == []
 
 
 def test_a_change_in_one_deployment_reconciles_nothing_of_the_others() -> None:
@@ -159,7 +159,7 @@ def test_a_change_in_one_deployment_reconciles_nothing_of_the_others() -> None:
         touched.add(key.name)
     mine = {
         item["metadata"]["name"]
-        for item in world.cluster.all(REPLICA_SETS)
+        for item in world.all(REPLICA_SETS)
         if item["spec"]["selector"]["matchLabels"]["app"] == "shop-7"
     }
     assert touched == {"shop-7", *mine}

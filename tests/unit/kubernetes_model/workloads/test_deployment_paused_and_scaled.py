@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, REPLICA_SETS
 from serinus.kubernetes_model.requests import Propagation
-from tests.unit.kubernetes_model.workloads.small_cluster import (
+from tests.unit.kubernetes_model.workloads.world import (
     World,
     a_deployment,
     a_template,
@@ -119,7 +119,7 @@ def test_an_empty_twin_counts_as_the_new_one_and_versions_mix_until_resumed() ->
     with_canary(world)
     world.delete(DEPLOYMENTS, "canary", Propagation.ORPHAN)
     world.settle()
-    sized = sorted(item["spec"]["replicas"] for item in world.cluster.all(REPLICA_SETS))
+    sized = sorted(item["spec"]["replicas"] for item in world.all(REPLICA_SETS))
     assert sized == [0, 1, 3]
     world.change(DEPLOYMENTS, "shop", paused=None)
     world.settle()
@@ -177,7 +177,7 @@ def test_a_replica_set_is_released_when_its_labels_no_longer_match() -> None:
     name = world.replica_sets()[0]["metadata"]["name"]
     world.relabel(REPLICA_SETS, name, app="mine")
     world.run()
-    released = world.cluster.get(REPLICA_SETS, name)
+    released = world.get(REPLICA_SETS, name)
     assert "ownerReferences" not in released["metadata"]
 
 

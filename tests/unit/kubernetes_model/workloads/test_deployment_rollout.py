@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from serinus import errors
-from serinus.kubernetes_model.kinds import DEPLOYMENTS, EVENTS, REPLICA_SETS
+from serinus.kubernetes_model.kinds import DEPLOYMENTS, REPLICA_SETS
 from serinus.kubernetes_model.requests import Propagation
-from tests.unit.kubernetes_model.workloads.small_cluster import (
+from tests.unit.kubernetes_model.workloads.world import (
     World,
     a_deployment,
     a_template,
@@ -228,20 +228,20 @@ def test_a_name_taken_by_another_replica_set_is_resolved_by_another_hash() -> No
     world.pass_time(10)
     world.settle()
     assert world.deployment()["status"]["collisionCount"] == 1
-    names = [item["metadata"]["name"] for item in world.cluster.all(REPLICA_SETS)]
+    names = [item["metadata"]["name"] for item in world.all(REPLICA_SETS)]
     assert len(names) == 2
     assert world.sizes()["shop:1"] == 3
 
 
 def test_a_failing_replica_set_shows_on_the_deployment() -> None:
     world = World()
-    world.cluster.refused["Pod"] = errors.Forbidden("pods is forbidden: quota exceeded")
+    world.refused["Pod"] = errors.Forbidden("pods is forbidden: quota exceeded")
     world.apply(a_deployment())
     world.controllers.run(world.now, max_steps=100)
     failure = condition(world.deployment(), "ReplicaFailure")
     assert failure["reason"] == "FailedCreate"
     assert failure["message"] == "pods is forbidden: quota exceeded"
-    world.cluster.refused.clear()
+    world.refused.clear()
     world.pass_time(1_000_000)
     world.settle()
     assert not condition(world.deployment(), "ReplicaFailure")
@@ -289,19 +289,9 @@ def test_min_ready_seconds_follow_the_deployment() -> None:
     assert world.deployment()["status"]["availableReplicas"] == 3
 
 
-def test_a_deployment_that_selects_everything_is_refused_with_an_event() -> None:
-    world = World()
-    world.apply(a_deployment(selector={}))
-    world.run()
-    assert world.replica_sets() == []
-    assert world.deployment()["status"] == {"observedGeneration": 1}
-    (event,) = world.cluster.all(EVENTS)
-    assert (event["type"], event["reason"]) == ("Warning", "SelectingAll")
-
-
 def test_a_refused_replica_set_is_told_as_lack_of_progress() -> None:
     world = World()
-    world.cluster.refused["ReplicaSet"] = errors.Forbidden("quota exceeded")
+    world.refused["ReplicaSet"] = errors.Forbidden("quota exceeded")
     world.apply(a_deployment())
     world.controllers.run(world.now, max_steps=50)
     progressing = condition(world.deployment(), "Progressing")
@@ -327,4 +317,5 @@ def test_a_deployment_being_deleted_only_reports() -> None:
     world.change(DEPLOYMENTS, "shop", template=a_template("shop:2"))
     world.run()
     assert "shop:2" not in world.sizes()
-    assert world.deployment()["status"]["observedGeneration"] == 2
+    deployment = world.deployment()
+    assert deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]

@@ -5,7 +5,7 @@ from typing import Any
 from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import ENDPOINT_SLICES, NODES, PODS, SERVICES
 from serinus.kubernetes_model.requests import Object
-from tests.unit.kubernetes_model.workloads.small_cluster import World, a_deployment, a_template
+from tests.unit.kubernetes_model.workloads.world import World, a_deployment, a_template
 
 SELECTOR = {"app": "shop"}
 
@@ -13,8 +13,6 @@ SELECTOR = {"app": "shop"}
 def a_service(name: str = "shop", **spec: Any) -> Object:
     defaults: dict[str, Any] = {
         "type": "ClusterIP",
-        "clusterIP": "10.0.0.7",
-        "ipFamilies": ["IPv4"],
         "selector": SELECTOR,
         "ports": [{"name": "", "port": 80, "targetPort": "http", "protocol": "TCP"}],
     }
@@ -26,7 +24,7 @@ def a_service(name: str = "shop", **spec: Any) -> Object:
 
 
 def slices(world: World) -> list[Object]:
-    return world.cluster.all(ENDPOINT_SLICES)
+    return world.all(ENDPOINT_SLICES)
 
 
 def addresses(item: Object) -> set[str]:
@@ -124,10 +122,7 @@ def test_a_port_that_the_pod_was_given_by_its_host_is_the_one_in_the_slice() -> 
     world = a_world(2, ports=[{"name": "web", "port": 80, "targetPort": 8080}])
     for number, pod in enumerate(world.pods()):
         annotations = {"serinus.dev/host-ports": f'{{"8080": {31000 + number}}}'}
-        metadata = {**pod["metadata"], "annotations": annotations}
-        name = pod["metadata"]["name"]
-        changed = {**pod, "metadata": metadata}
-        world.cluster.replace(PODS, name, changed, "default", now=world.now)
+        world.edit(PODS, pod, annotations=annotations)
     world.run()
     ports = {item["ports"][0]["port"] for item in slices(world)}
     assert ports == {31000, 31001}
@@ -168,7 +163,7 @@ def test_a_new_pod_joins_a_slice_that_has_room_and_leaves_the_others_alone() -> 
     world.apply(a_deployment("more", replicas=1, image="shop:2"))
     world.settle()
     assert sorted(len(item["endpoints"]) for item in slices(world)) == [2, 100]
-    same = world.cluster.get(ENDPOINT_SLICES, full["metadata"]["name"])
+    same = world.get(ENDPOINT_SLICES, full["metadata"]["name"])
     assert same["metadata"]["resourceVersion"] == full["metadata"]["resourceVersion"]
 
 
@@ -187,7 +182,7 @@ def test_a_headless_service_without_ports_lists_addresses_alone() -> None:
 def test_services_that_keep_their_own_endpoints_are_left_alone() -> None:
     world = World()
     world.apply(a_service("by-hand", selector=None))
-    world.apply(a_service("elsewhere", type="ExternalName"))
+    world.apply(a_service("elsewhere", type="ExternalName", externalName="shop.example.com"))
     world.settle()
     assert slices(world) == []
 
@@ -202,7 +197,7 @@ def test_pods_without_an_address_are_left_out() -> None:
 
 def test_a_pod_on_an_unknown_node_is_left_out_until_the_node_is_there() -> None:
     world = World()
-    world.cluster.delete(NODES, "local", "", now=world.now)
+    world.delete(NODES, "local")
     world.apply(a_deployment(replicas=1))
     world.apply(a_service())
     world.settle()
@@ -284,10 +279,7 @@ def test_a_named_port_is_found_on_a_sidecar_too() -> None:
 def test_an_address_of_the_other_family_is_left_out() -> None:
     world = a_world(1)
     (pod,) = world.pods()
-    status = {**pod["status"], "podIP": "fd00::1", "podIPs": [{"ip": "fd00::1"}]}
-    name = pod["metadata"]["name"]
-    changed = {**pod, "status": status}
-    world.cluster.replace(PODS, name, changed, "default", now=world.now, subresource="status")
+    world.report(pod, podIP="fd00::1", podIPs=[{"ip": "fd00::1"}])
     world.run()
     assert slices(world)[0]["endpoints"] is None
     world.change(SERVICES, "shop", ipFamilies=["IPv6"])
@@ -299,9 +291,7 @@ def test_an_address_of_the_other_family_is_left_out() -> None:
 def test_an_annotation_of_another_form_changes_no_port() -> None:
     world = a_world(1)
     (pod,) = world.pods()
-    metadata = {**pod["metadata"], "annotations": {"serinus.dev/host-ports": "[8080]"}}
-    changed = {**pod, "metadata": metadata}
-    world.cluster.replace(PODS, pod["metadata"]["name"], changed, "default", now=world.now)
+    world.edit(PODS, pod, annotations={"serinus.dev/host-ports": "[8080]"})
     world.run()
     assert slices(world)[0]["ports"][0]["port"] == 8080
 
@@ -321,9 +311,7 @@ def test_a_slice_that_another_service_owned_is_replaced() -> None:
     stranger = {**item["metadata"]["ownerReferences"][0], "uid": "another"}
     old = {**item["metadata"], "ownerReferences": [stranger]}
     world.controllers.close()
-    world.cluster.replace(
-        ENDPOINT_SLICES, old["name"], {**item, "metadata": old}, "default", now=world.now
-    )
+    world.replace(ENDPOINT_SLICES, {**item, "metadata": old})
     world.controllers = Controllers(world.cluster)
     world.run()
     (new,) = slices(world)

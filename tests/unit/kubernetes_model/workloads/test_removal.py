@@ -14,7 +14,7 @@ from serinus.kubernetes_model.kinds import (
     REPLICA_SETS,
 )
 from serinus.kubernetes_model.requests import Object, Propagation
-from tests.unit.kubernetes_model.workloads.small_cluster import World, a_deployment, condition
+from tests.unit.kubernetes_model.workloads.world import World, a_deployment, condition
 
 
 def a_config_map(name: str, *owners: Object, block: bool = True, **metadata: Any) -> Object:
@@ -36,7 +36,7 @@ def a_config_map(name: str, *owners: Object, block: bool = True, **metadata: Any
 
 def exists(world: World, name: str) -> bool:
     try:
-        world.cluster.get(CONFIG_MAPS, name)
+        world.get(CONFIG_MAPS, name)
     except errors.NotFound:
         return False
     return True
@@ -58,7 +58,7 @@ def test_an_orphaning_delete_leaves_dependents_without_owner() -> None:
     world.settle()
     world.delete(DEPLOYMENTS, "shop", Propagation.ORPHAN)
     world.settle()
-    assert world.cluster.all(DEPLOYMENTS) == []
+    assert world.all(DEPLOYMENTS) == []
     (left,) = world.replica_sets()
     assert "ownerReferences" not in left["metadata"]
     assert len(world.pods()) == 3
@@ -77,7 +77,7 @@ def test_a_foreground_delete_waits_for_pods_before_the_owner_goes() -> None:
     world.stop(pod)
     world.run()
     assert world.replica_sets() == []
-    assert world.cluster.all(DEPLOYMENTS) == []
+    assert world.all(DEPLOYMENTS) == []
 
 
 def test_a_dependent_that_does_not_block_does_not_hold_its_owner() -> None:
@@ -87,7 +87,7 @@ def test_a_dependent_that_does_not_block_does_not_hold_its_owner() -> None:
     world.delete(CONFIG_MAPS, "owner", Propagation.FOREGROUND)
     world.run()
     assert not exists(world, "owner")
-    assert world.cluster.get(CONFIG_MAPS, "held")["metadata"]["deletionTimestamp"]
+    assert world.get(CONFIG_MAPS, "held")["metadata"]["deletionTimestamp"]
 
 
 def test_a_dependent_made_while_its_owner_waits_goes_when_the_owner_is_looked_at_again() -> None:
@@ -99,9 +99,9 @@ def test_a_dependent_made_while_its_owner_waits_goes_when_the_owner_is_looked_at
     world.apply(a_config_map("late", owner))
     world.run()
     assert exists(world, "late")
-    held = world.cluster.get(CONFIG_MAPS, "held")
+    held = world.get(CONFIG_MAPS, "held")
     freed = {**held, "metadata": {**held["metadata"], "finalizers": []}}
-    world.cluster.replace(CONFIG_MAPS, "held", freed, "default", now=world.now)
+    world.replace(CONFIG_MAPS, freed)
     world.run()
     assert not any(exists(world, name) for name in ("owner", "held", "late"))
 
@@ -112,7 +112,7 @@ def test_an_object_stays_while_one_of_its_owners_lives_and_forgets_the_other() -
     world.apply(a_config_map("child", first, second))
     world.delete(CONFIG_MAPS, "first")
     world.run()
-    owners = world.cluster.get(CONFIG_MAPS, "child")["metadata"]["ownerReferences"]
+    owners = world.get(CONFIG_MAPS, "child")["metadata"]["ownerReferences"]
     assert [owner["name"] for owner in owners] == ["second"]
     world.delete(CONFIG_MAPS, "second")
     world.run()
@@ -170,17 +170,15 @@ def test_a_namespace_is_emptied_pods_first_and_then_let_go() -> None:
     kept["metadata"]["namespace"] = "team"
     world.apply(kept)
     world.settle()
-    world.cluster.delete(NAMESPACES, "team", "", now=world.now)
+    world.delete(NAMESPACES, "team")
     world.run()
-    assert world.cluster.get(NAMESPACES, "team")["status"]["phase"] == "Terminating"
-    assert world.cluster.get(CONFIG_MAPS, "kept", "team")
+    assert world.get(NAMESPACES, "team")["status"]["phase"] == "Terminating"
+    assert world.get(CONFIG_MAPS, "kept", "team")
     assert world.wake_at is not None
     world.settle()
     with pytest.raises(errors.NotFound):
-        world.cluster.get(NAMESPACES, "team")
-    assert [
-        obj for obj in world.cluster.snapshot()[0] if obj["metadata"].get("namespace") == "team"
-    ] == []
+        world.get(NAMESPACES, "team")
+    assert [obj for obj in world.everything() if obj["metadata"].get("namespace") == "team"] == []
 
 
 def test_a_namespace_says_what_holds_it() -> None:
@@ -191,9 +189,9 @@ def test_a_namespace_says_what_holds_it() -> None:
     held = a_config_map("held", finalizers=["example.com/hold"])
     held["metadata"]["namespace"] = "team"
     world.apply(held)
-    world.cluster.delete(NAMESPACES, "team", "", now=world.now)
+    world.delete(NAMESPACES, "team")
     world.run()
-    team = world.cluster.get(NAMESPACES, "team")
+    team = world.get(NAMESPACES, "team")
     assert (
         condition(team, "NamespaceContentRemaining")["message"]
         == "Some resources are remaining: configmaps. has 1 resource instances"
@@ -207,13 +205,13 @@ def test_pods_of_a_vanished_node_are_failed_and_replaced_after_a_quarantine() ->
     world.apply(a_deployment(replicas=1))
     world.settle()
     (lost,) = world.pods()
-    world.cluster.delete(NODES, "local", "", now=world.now)
+    world.delete(NODES, "local")
     world.run()
     world.pass_time(39_000)
-    assert world.cluster.get(PODS, lost["metadata"]["name"])
+    assert world.get(PODS, lost["metadata"]["name"])
     world.pass_time(1_000)
     with pytest.raises(errors.NotFound):
-        world.cluster.get(PODS, lost["metadata"]["name"])
+        world.get(PODS, lost["metadata"]["name"])
     assert len(world.pods()) == 1
 
 
@@ -222,7 +220,7 @@ def test_a_node_that_comes_back_keeps_its_pods() -> None:
     world.apply(a_deployment(replicas=1))
     world.settle()
     (pod,) = world.pods()
-    world.cluster.delete(NODES, "local", "", now=world.now)
+    world.delete(NODES, "local")
     world.run()
     world.apply({"kind": "Node", "metadata": {"name": "local"}, "spec": {}})
     world.pass_time(60_000)
@@ -247,6 +245,6 @@ def test_replica_sets_of_a_held_canary_go_with_the_stable_deployment() -> None:
     world.settle()
     world.delete(DEPLOYMENTS, "shop")
     world.settle()
-    assert world.cluster.all(DEPLOYMENTS) == []
-    assert world.cluster.all(REPLICA_SETS) == []
+    assert world.all(DEPLOYMENTS) == []
+    assert world.all(REPLICA_SETS) == []
     assert world.pods() == []

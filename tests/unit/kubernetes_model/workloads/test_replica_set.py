@@ -6,9 +6,9 @@ import pytest
 
 from serinus import errors
 from serinus.kubernetes_model.kinds import PODS, REPLICA_SETS
-from serinus.kubernetes_model.requests import Object
+from serinus.kubernetes_model.requests import Object, Propagation
 from serinus.kubernetes_model.workloads import pods
-from tests.unit.kubernetes_model.workloads.small_cluster import (
+from tests.unit.kubernetes_model.workloads.world import (
     START,
     World,
     a_template,
@@ -39,7 +39,7 @@ def a_loose_pod(name: str, **labels: str) -> Object:
 
 
 def status_of(world: World) -> dict[str, Any]:
-    status: dict[str, Any] = world.cluster.get(REPLICA_SETS, "web")["status"]
+    status: dict[str, Any] = world.get(REPLICA_SETS, "web")["status"]
     return status
 
 
@@ -56,7 +56,7 @@ def test_pods_are_made_from_the_template_and_owned() -> None:
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "name": "web",
-        "uid": world.cluster.get(REPLICA_SETS, "web")["metadata"]["uid"],
+        "uid": world.get(REPLICA_SETS, "web")["metadata"]["uid"],
         "controller": True,
         "blockOwnerDeletion": True,
     }
@@ -96,7 +96,7 @@ def test_a_matching_pod_without_owner_is_adopted_and_counts() -> None:
     world.apply(a_replica_set(2))
     world.run()
     assert len(world.pods()) == 2
-    stray = world.cluster.get(PODS, "stray")
+    stray = world.get(PODS, "stray")
     assert stray["metadata"]["ownerReferences"][0]["name"] == "web"
 
 
@@ -107,7 +107,7 @@ def test_a_pod_whose_label_is_taken_away_is_released_and_replaced() -> None:
     name = world.pods()[0]["metadata"]["name"]
     world.relabel(PODS, name, app="debug")
     world.run()
-    assert "ownerReferences" not in world.cluster.get(PODS, name)["metadata"]
+    assert "ownerReferences" not in world.get(PODS, name)["metadata"]
     assert len(world.pods()) == 3
     assert status_of(world)["replicas"] == 2
 
@@ -129,7 +129,7 @@ def test_a_pod_with_another_controller_is_left_alone() -> None:
     world.apply(a_replica_set(1))
     world.run()
     assert len(world.pods()) == 2
-    owners = world.cluster.get(PODS, "theirs")["metadata"]["ownerReferences"]
+    owners = world.get(PODS, "theirs")["metadata"]["ownerReferences"]
     assert [owner["name"] for owner in owners] == ["other"]
 
 
@@ -140,9 +140,7 @@ def test_a_pod_that_has_stopped_is_replaced_and_stays(phase: str) -> None:
     world.run()
     (pod,) = world.pods()
     stopped = {**pod, "status": {"phase": phase}}
-    world.cluster.replace(
-        PODS, pod["metadata"]["name"], stopped, "default", now=world.now, subresource="status"
-    )
+    world.replace(PODS, stopped, "status")
     world.run()
     assert len(world.pods()) == 2
     assert status_of(world)["replicas"] == 1
@@ -150,10 +148,10 @@ def test_a_pod_that_has_stopped_is_replaced_and_stays(phase: str) -> None:
 
 def test_a_refused_pod_is_told_as_a_condition_until_it_works() -> None:
     world = World()
-    world.cluster.refused["Pod"] = errors.Forbidden("quota exceeded")
+    world.refused["Pod"] = errors.Forbidden("quota exceeded")
     world.apply(a_replica_set(1))
     world.run()
-    failure = condition(world.cluster.get(REPLICA_SETS, "web"), "ReplicaFailure")
+    failure = condition(world.get(REPLICA_SETS, "web"), "ReplicaFailure")
     assert (failure["status"], failure["reason"], failure["message"]) == (
         "True",
         "FailedCreate",
@@ -161,7 +159,7 @@ def test_a_refused_pod_is_told_as_a_condition_until_it_works() -> None:
     )
     assert world.wake_at is not None
     assert world.wake_at > world.now
-    world.cluster.refused.clear()
+    world.refused.clear()
     world.pass_time(10_000)
     assert len(world.pods()) == 1
     assert "conditions" not in status_of(world)
@@ -185,13 +183,12 @@ def test_scaling_in_takes_pods_that_are_not_ready_first() -> None:
 def test_deleting_a_replica_set_in_the_foreground_makes_no_new_pods() -> None:
     world = World()
     world.apply(a_replica_set(2))
+    world.settle()
+    world.delete(REPLICA_SETS, "web", Propagation.FOREGROUND)
     world.run()
-    obj = world.cluster.get(REPLICA_SETS, "web")
-    metadata = {**obj["metadata"], "deletionTimestamp": "2023-11-14T22:13:20Z", "finalizers": ["x"]}
-    world.cluster.replace(
-        REPLICA_SETS, "web", {**obj, "metadata": metadata}, "default", now=world.now
-    )
-    world.delete(PODS, world.pods()[0]["metadata"]["name"])
+    assert len(world.pods()) == 2
+    assert all(pod["metadata"]["deletionTimestamp"] for pod in world.pods())
+    world.stop(world.pods()[0])
     world.run()
     assert len(world.pods()) == 1
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from serinus.kubernetes_model.requests import Object
 from serinus.kubernetes_model.workloads.deployment import limits, revisions
-from tests.unit.kubernetes_model.workloads.small_cluster import a_deployment, a_template
+from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template
 
 
 def annotated(**annotations: str) -> Object:

@@ -20,9 +20,7 @@ from serinus.kubernetes_model.workloads.objects import (
     DEPLOYMENT,
     REPLICA_SET,
     Objects,
-    generation_of,
     is_being_deleted,
-    selector_of,
     uid_of,
 )
 
@@ -31,9 +29,6 @@ def reconcile(objects: Objects, namespace: str, name: str, now: Instant) -> Inst
     """Bring one Deployment a step nearer to its spec; return when to look again."""
     deployment = objects.get(DEPLOYMENT, namespace, name)
     if deployment is None:
-        return None
-    if not selector_of(DEPLOYMENT, deployment).requirements:
-        _refuse_empty_selector(State(objects, deployment, [], now))
         return None
     candidates = [
         *objects.controlled_by(REPLICA_SET, uid_of(deployment)),
@@ -63,10 +58,3 @@ def _take_step(state: State) -> None:
         rollout.roll(state)
     else:
         rollout.recreate(state)
-
-
-def _refuse_empty_selector(state: State) -> None:
-    message = "This deployment is selecting all pods. A non-empty selector is required."
-    state.record("SelectingAll", message, "Warning")
-    generation = generation_of(state.deployment)
-    state.write_status({**state.status, "observedGeneration": generation})
