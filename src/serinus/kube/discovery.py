@@ -7,7 +7,7 @@ servers that do not know it answer in the old form, which takes one more for eac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -94,7 +94,7 @@ async def fetch(client: Client) -> Discovery:
     Raises:
         ClusterError: it cannot be asked.
     """
-    found = await asyncio.gather(_fetch_root(client, "/api"), _fetch_root(client, "/apis"))
+    found = await _together([_fetch_root(client, "/api"), _fetch_root(client, "/apis")])
     return Discovery(tuple(resource for resources in found for resource in resources))
 
 
@@ -172,8 +172,17 @@ async def _fetch_root(client: Client, path: str) -> list[Resource]:
         paths = [f"{path}/{version}" for version in answer.versions or ("v1",)]
     else:
         paths = [f"{path}/{group_version}" for group_version in _old_versions(answer.groups)]
-    lists = await asyncio.gather(*(_fetch_old(client, p) for p in paths))
+    lists = await _together([_fetch_old(client, p) for p in paths])
     return [resource for resources in lists for resource in resources]
+
+
+async def _together(fetches: Sequence[Awaitable[list[Resource]]]) -> list[list[Resource]]:
+    """Await all, so that none is left running when one fails; then raise the first failure."""
+    found = await asyncio.gather(*fetches, return_exceptions=True)
+    for result in found:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in found if not isinstance(result, BaseException)]
 
 
 def _old_versions(groups: Sequence[_OldGroup]) -> Iterator[str]:

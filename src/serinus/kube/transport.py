@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -78,7 +79,7 @@ class Transport:
                 # The server may close an idle connection in the moment that we use it.
                 if attempt or not request.is_read or isinstance(e, aiohttp.ClientConnectorError):
                     raise self._unavailable(request, e) from e
-            except (aiohttp.ClientError, TimeoutError, ValueError) as e:
+            except (aiohttp.ClientError, OSError, ValueError) as e:
                 raise self._unavailable(request, e) from e
         raise errors.InvariantViolation("a request is sent at most twice")
 
@@ -122,7 +123,7 @@ class Transport:
                         yield line
                 if rest and keep_rest:
                     yield rest
-        except (aiohttp.ClientError, TimeoutError, OSError) as e:
+        except (aiohttp.ClientError, OSError, ValueError) as e:
             raise self._unavailable(request, e) from e
 
     @contextlib.asynccontextmanager
@@ -172,7 +173,8 @@ class Transport:
             request.method,
             yarl.URL(connection.server + request.target, encoded=True),
             headers=[*headers, *request.headers],
-            data=request.body or None,
+            # aiohttp warns of long bodies that are given as bytes.
+            data=io.BytesIO(request.body) if request.body else None,
             timeout=limits,
             allow_redirects=False,
             proxy=self._proxy,

@@ -265,7 +265,7 @@ def stays_silent(release: asyncio.Event) -> Handler:
 @contextlib.asynccontextmanager
 async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[ApiServer]:
     server = ApiServer()
-    app = web.Application()
+    app = web.Application(client_max_size=8 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()

@@ -14,7 +14,7 @@ from serinus import errors
 from serinus.kube import objects
 from serinus.kube.client import Client, PatchType, Propagation
 from serinus.kube.config import Connection
-from serinus.kube.kinds import DEPLOYMENTS, PODS
+from serinus.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, PODS
 from tests.unit.kube.api_server import ApiServer, answers, failure, resets, stays_silent
 
 V1 = "client.authentication.k8s.io/v1"
@@ -60,6 +60,11 @@ async def test_an_object_is_created_read_changed_and_deleted(
     assert await client.find(DEPLOYMENTS, "shop", "prod") is None
     with pytest.raises(errors.NotFound, match='deployments "shop" not found'):
         await client.get(DEPLOYMENTS, "shop", "prod")
+
+
+async def test_a_long_object_is_sent_whole(server: ApiServer, client: Client) -> None:
+    body = {"metadata": {"name": "long"}, "data": {"a": "x" * 1_400_000}}
+    assert (await client.create(CONFIG_MAPS, body, "prod"))["data"] == body["data"]
 
 
 async def test_a_second_creation_is_told_apart_from_a_conflict(

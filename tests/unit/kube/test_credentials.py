@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from serinus import errors
+from serinus import errors, process
 from serinus.kube.client import Client
 from serinus.kube.config import Connection, ExecPlugin
 from tests.unit.kube.api_server import ApiServer, answers, failure
@@ -243,6 +243,43 @@ async def test_a_plugin_that_needs_a_person_is_refused_without_a_terminal(
     async with to(server, exec_plugin=made) as client:
         with pytest.raises(errors.InvalidInput, match="needs a terminal"):
             await client.version()
+
+
+ASKING = """
+said = input()
+print(json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+    "status": {"token": said + str(json.loads(os.environ["KUBERNETES_EXEC_INFO"])["spec"])}}))
+"""
+HEADERS = """
+import asyncio, sys
+from serinus.kube.config import Connection, ExecPlugin
+from serinus.kube.config.credentials import Credentials
+from serinus.process import SystemClock
+plugin = ExecPlugin(command=sys.argv[1], api_version=sys.argv[2], interactive_mode="Always")
+connection = Connection(server="http://127.0.0.1", exec_plugin=plugin)
+print(asyncio.run(Credentials(connection, SystemClock()).headers()))
+"""
+
+
+async def test_a_plugin_may_ask_a_person_at_the_terminal(tmp_path: Path) -> None:
+    made = plugin(tmp_path, ASKING)
+    ours, theirs = os.openpty()
+    try:
+        child = await process.spawn(
+            [sys.executable, "-c", HEADERS, made.command, V1],
+            stdin=theirs,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None,
+        )
+        os.write(ours, b"open sesame\n")
+        async with asyncio.timeout(20):
+            printed, _ = await child.communicate()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert printed.decode().strip() == str(
+        {"Authorization": "Bearer open sesame{'interactive': True}"}
+    )
 
 
 async def test_a_plugin_that_is_given_up_does_not_live_on(

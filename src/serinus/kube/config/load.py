@@ -94,13 +94,24 @@ def _files(
     paths: Path | str | Sequence[Path | str] | None, environment: Mapping[str, str]
 ) -> list[Path]:
     if paths is None:
-        return [p for p in _default_paths(environment) if p.exists()]
+        return [p for p in _default_paths(environment) if _is_there(p)]
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     files = [Path(p).expanduser() for p in given]
-    missing = [str(p) for p in files if not p.exists()]
+    missing = [str(p) for p in files if not _is_there(p)]
     if missing:
         raise errors.InvalidInput("kubeconfig", [f"{p}: no such file" for p in missing])
     return files
+
+
+def _is_there(path: Path) -> bool:
+    """Tell what is missing from what may not be seen; the latter is told when it is read."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _resolve(
@@ -203,7 +214,7 @@ def _with_user(
         problems.append(found.problem(f"client-{missing}", words))
     plugin = _exec_plugin(found, cluster, problems)
     token_file = found.resolve(entry.token_file) if entry.token_file else None
-    if token_file is not None and not token_file.exists():
+    if token_file is not None and not _is_there(token_file):
         problems.append(found.problem("tokenFile", f"{token_file}: no such file"))
     if problems:
         raise errors.InvalidInput("kubeconfig", problems)
