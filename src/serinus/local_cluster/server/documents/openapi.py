@@ -104,7 +104,7 @@ class OpenAPI:
             name = wanted.pop()
             if name in found or name not in schemas.components:
                 continue
-            found[name] = schemas.components[name]
+            found[name] = _public(schemas.components[name])
             wanted += _references(found[name])
         return found
 
@@ -141,6 +141,11 @@ def _custom_name(resource: Resource) -> str:
 
 def _kind(resource: Resource) -> dict[str, str]:
     return {"group": resource.group, "version": resource.version, "kind": resource.kind}
+
+
+def _public(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without the notes that are for the model alone."""
+    return {key: value for key, value in schema.items() if not key.startswith("x-serinus-")}
 
 
 def _references(schema: Any) -> Iterator[str]:
