@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _CONTROLLERS = (
     "garbage-collector-controller",
     "namespace-controller",
     "disruption-controller",
+    # Fills the roles `edit` and `view`, which two of the users have.
+    "clusterrole-aggregation-controller",
 )
 _READY_WITHIN_MS = 60_000
 _START_ATTEMPTS = 3
@@ -54,6 +57,10 @@ class ControlPlane:
         """Return a context that trusts this API server alone."""
         return ssl.create_default_context(cafile=str(self.ca_file))
 
+    def pids(self) -> list[int]:
+        """Return the process ids of the three programs."""
+        return [process.pid for process in self._processes.values()]
+
     def log(self, name: str) -> str:
         """Return what one of the programs wrote so far."""
         path = self.folder / f"{name}.log"
@@ -77,6 +84,7 @@ class ControlPlane:
         await self._start_controller_manager(manager)
         await self._grant_roles()
         await self._until_ready("kube-controller-manager", f"https://127.0.0.1:{manager}/healthz")
+        await self._until("kube-controller-manager", self._roles_are_filled)
 
     async def stop(self) -> None:
         """End all programs, the last one started first."""
@@ -141,22 +149,37 @@ class ControlPlane:
             )
 
     async def _until_ready(self, name: str, url: str) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_MS / 1000
-        async with aiohttp.ClientSession() as session:
-            while not await self._answers_ok(session, url):
-                self._refuse_the_dead()
-                if time.monotonic() > deadline:
-                    raise ControlPlaneError(self._report(name, "was not ready in time"))
-                await asyncio.sleep(0.05)
+        async def answers_ok() -> bool:
+            return await self._get(url) is not None
 
-    async def _answers_ok(self, session: aiohttp.ClientSession, url: str) -> bool:
+        await self._until(name, answers_ok)
+
+    async def _until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_MS / 1000
+        while not await condition():
+            self._refuse_the_dead()
+            if time.monotonic() > deadline:
+                raise ControlPlaneError(self._report(name, "was not ready in time"))
+            await asyncio.sleep(0.05)
+
+    async def _get(self, url: str) -> bytes | None:
         headers = {"Authorization": f"Bearer {self.tokens[credentials.ADMIN]}"}
+        # Each program signs its own certificate, and the API server's may not be written yet.
         try:
-            # Each program signs its own certificate: whether it is up is all that is asked here.
-            async with session.get(url, headers=headers, ssl=False) as response:
-                return response.status == 200
+            async with (
+                aiohttp.ClientSession(headers=headers) as session,
+                session.get(url, ssl=False) as response,
+            ):
+                return await response.read() if response.status == 200 else None
         except aiohttp.ClientError:
-            return False
+            return None
+
+    async def _roles_are_filled(self) -> bool:
+        path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+        found = [
+            await self._get(f"{self.url}{path}/{r}") for r in credentials.CLUSTER_ROLES.values()
+        ]
+        return all(role is not None and json.loads(role)["rules"] for role in found)
 
     def _refuse_the_dead(self) -> None:
         for name, process in self._processes.items():
