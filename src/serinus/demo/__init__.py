@@ -1,0 +1,1 @@
+"""The demos: real releases on a cluster made for them, under counted load."""
