@@ -15,13 +15,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from serinus.kubernetes_model.kinds import KINDS
 
 OUTPUT = Path("src/serinus/kubernetes_model/schema/openapi.json")
 OMIT_ZERO = "x-serinus-omit-zero"
-NULL_WHEN_ABSENT = "x-serinus-null-when-absent"
+WHEN_ABSENT = "x-serinus-when-absent"
+ZEROS = {"string": "", "integer": 0, "number": 0, "boolean": False}
+OMITTED, KEPT = object(), object()
+STRUCT_ZEROS = {"Quantity": "0", "IntOrString": 0, "Time": None, "MicroTime": None}
 SUBRESOURCE_KINDS = {
     ("autoscaling", "v1", "Scale"),
     ("policy", "v1", "Eviction"),
@@ -95,20 +98,53 @@ def references(node: Any) -> Iterator[str]:
 
 
 def slimmed(schema: dict[str, Any], structs: GoStructs, name: str) -> dict[str, Any]:
-    """Mark what Go does with zeros; shorten lists of every group and version."""
+    """Mark what Go does with what is absent or zero; shorten lists of every group and version."""
     result = dict(schema)
     kinds = result.get("x-kubernetes-group-version-kind", ())
     if len(kinds) > 2:
         result["x-kubernetes-group-version-kind"] = [k for k in kinds if k["group"] == ""]
-    omitted, null = structs.omitted_when_zero(name), structs.null_when_absent(name)
-    unknown = (omitted | null) - result.get("properties", {}).keys()
-    if unknown:
-        raise SystemExit(f"the Go type has fields that the schema lacks: {sorted(unknown)}")
+    omitted: list[str] = []
+    absent: dict[str, Any] = {}
+    for field in sorted(structs.fields(name)):
+        if field.name not in result.get("properties", {}):
+            raise SystemExit(f"the Go type {name} has {field.name}, which the schema lacks")
+        zero = field.zero(result["properties"][field.name])
+        if zero is OMITTED:
+            omitted.append(field.name)
+        elif zero is not KEPT:
+            absent[field.name] = zero
     if omitted:
-        result[OMIT_ZERO] = sorted(omitted)
-    if null:
-        result[NULL_WHEN_ABSENT] = sorted(null)
+        result[OMIT_ZERO] = omitted
+    if absent:
+        result[WHEN_ABSENT] = absent
     return result
+
+
+class Field(NamedTuple):
+    """One field of a Go struct."""
+
+    name: str
+    go_type: str
+    options: tuple[str, ...]
+
+    def zero(self, schema: dict[str, Any]) -> Any:
+        """Return what Go writes for a zero: a value, OMITTED, or KEPT (a zero is a value too)."""
+        omits = "omitempty" in self.options
+        if self.go_type.startswith("*"):
+            return KEPT if omits else None
+        if "omitzero" in self.options:
+            return OMITTED
+        struct = self.go_type.rpartition(".")[2]
+        if struct in STRUCT_ZEROS:
+            return STRUCT_ZEROS[struct]
+        type_ = schema.get("type")
+        if self.go_type.startswith(("[]", "map[")) or type_ == "array":
+            return OMITTED if omits else None
+        if type_ == "object" and "additionalProperties" in schema:
+            return OMITTED if omits else None
+        if type_ not in ZEROS:
+            return KEPT
+        return OMITTED if omits else ZEROS[type_]
 
 
 class GoStructs:
@@ -119,38 +155,22 @@ class GoStructs:
         self._version = module_version
         self._packages: dict[Path, dict[str, str]] = {}
 
-    def omitted_when_zero(self, schema_name: str) -> set[str]:
-        """Return the JSON names of the fields that are no pointers and say omitempty."""
-        return {
-            name
-            for name, go_type, omits in self._fields(schema_name)
-            if omits and not self._is_kept(go_type)
-        }
-
-    def null_when_absent(self, schema_name: str) -> set[str]:
-        """Return the JSON names of lists and maps that do not say omitempty."""
-        return {
-            name
-            for name, go_type, omits in self._fields(schema_name)
-            if not omits and go_type.startswith(("[]", "map["))
-        }
-
-    def _fields(self, schema_name: str) -> list[tuple[str, str, bool]]:
+    def fields(self, schema_name: str) -> Iterator[Field]:
+        """Yield the fields of the Go type that a schema describes."""
         for prefix, folder in SOURCES.items():
             if schema_name.startswith(prefix):
                 *package, struct = schema_name.removeprefix(prefix).split(".")
                 root = self._modules / folder.format(module=self._version)
-                return list(self._of_struct(root / Path(*package), struct))
+                return self._of_struct(root / Path(*package), struct)
         raise SystemExit(f"no Go source is known for {schema_name}")
 
-    def _of_struct(self, folder: Path, struct: str) -> Iterator[tuple[str, str, bool]]:
-        body = self._package(folder).get(struct, "")
-        for line in body.splitlines():
+    def _of_struct(self, folder: Path, struct: str) -> Iterator[Field]:
+        for line in self._package(folder).get(struct, "").splitlines():
             if match := FIELD.match(line):
                 _, go_type, tags = match.groups()
-                name, _, options = self._json(tags).partition(",")
+                name, *options = self._json(tags).split(",")
                 if name and name != "-":
-                    yield name, go_type, "omitempty" in options
+                    yield Field(name, go_type, tuple(options))
             elif match := EMBEDDED.match(line):
                 if "inline" in self._json(match.group(2)) and "." not in match.group(1):
                     yield from self._of_struct(folder, match.group(1))
@@ -159,12 +179,6 @@ class GoStructs:
     def _json(tags: str) -> str:
         match = TAG.search(tags)
         return match.group(1) if match else ""
-
-    @staticmethod
-    def _is_kept(go_type: str) -> bool:
-        """Tell whether Go's omitempty keeps a zero: pointers, and structs of other packages."""
-        structs = {"metav1.ObjectMeta", "metav1.ListMeta", "metav1.Time", "metav1.MicroTime"}
-        return go_type.startswith("*") or go_type in structs
 
     def _package(self, folder: Path) -> dict[str, str]:
         if folder not in self._packages:

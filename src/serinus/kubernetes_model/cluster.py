@@ -204,7 +204,8 @@ class Cluster:
             raise failures.not_found(resource, name)
         patched = patching.patched(call.behaviour, old, patch, patch_type)
         patching.check_place(patched, old)
-        return self._transactions.patch(call, old, patched)
+        shown = failures.as_go(patch) if patch_type is PatchType.STRATEGIC else None
+        return self._transactions.patch(call, old, patched, shown)
 
     def delete(
         self,

@@ -217,6 +217,17 @@ def status(error: errors.ClusterError) -> dict[str, Any]:
     return result
 
 
+def as_go(value: Any) -> str:
+    """Return a value as Go's `%v` shows it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{as_go(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(as_go, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _joined(problems: Sequence[Problem]) -> str:
     words = list(dict.fromkeys(map(str, problems)))
     return words[0] if len(words) == 1 else f"[{', '.join(words)}]"

@@ -162,7 +162,9 @@ def field_problem(kind: str, field: str) -> str:
         return (
             f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
         )
-    return "" if field in more({"spec": {}, "status": {}}) else f"field label not supported: {field}"
+    return (
+        "" if field in more({"spec": {}, "status": {}}) else f"field label not supported: {field}"
+    )
 
 
 def _pod(item: Mapping[str, Any]) -> dict[str, str]:

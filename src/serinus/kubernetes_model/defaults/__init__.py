@@ -34,7 +34,8 @@ def _default_autoscaler(autoscaler: dict[str, Any]) -> None:
 
 
 def _default_binding(binding: dict[str, Any]) -> None:
-    binding["roleRef"].setdefault("apiGroup", "rbac.authorization.k8s.io")
+    if not binding["roleRef"].get("apiGroup"):
+        binding["roleRef"]["apiGroup"] = "rbac.authorization.k8s.io"
     for subject in binding.get("subjects", ()):
         if subject.get("kind") in {"User", "Group"}:
             subject.setdefault("apiGroup", "rbac.authorization.k8s.io")

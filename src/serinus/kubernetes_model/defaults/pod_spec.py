@@ -75,7 +75,7 @@ def _default_probe(probe: dict[str, Any]) -> None:
     probe.setdefault("failureThreshold", 3)
     _default_http_get(probe)
     if "grpc" in probe:
-        probe["grpc"].setdefault("service", "")
+        probe["grpc"]["service"] = probe["grpc"].get("service") or ""
 
 
 def _default_http_get(handler: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def _default_volume(volume: dict[str, Any]) -> None:
             volume[name].setdefault("defaultMode", _FILE_MODE)
     if "hostPath" in volume:
         volume["hostPath"].setdefault("type", "")
-    sources = volume.get("projected", {}).get("sources", ())
+    sources = volume.get("projected", {}).get("sources") or ()
     for source in sources:
         if "serviceAccountToken" in source:
             source["serviceAccountToken"].setdefault("expirationSeconds", 3600)

@@ -106,7 +106,6 @@ def apply(
 
     Raises:
         FieldConflict: other managers own what the configuration would change.
-        typed.DuplicateItem: a list names an item twice.
     """
     node = rules.node
     mine = next((e for e in entries if _is_writer(e, writer, "Apply")), None)
@@ -131,8 +130,8 @@ def apply(
     result = [e for e in (_without(e, changed, removed) for e in others) if e["fieldsV1"]]
     named = sets.difference(named, _STRIPPED)
     if named:
-        same = not changed and not removed and mine is not None
-        time = mine.get("time") if same and mine is not None else writer.time
+        # An apply that changes no value has no time of its own.
+        time = writer.time if merged != live else (mine or {}).get("time", "")
         result.append(_entry(writer, "Apply", named, time))
     return merged, _sorted(result)
 
@@ -188,6 +187,8 @@ def _entry(writer: Writer, operation: str, owned: FieldSet, time: str | None = N
         "fieldsType": "FieldsV1",
         "fieldsV1": owned,
     }
+    if not entry["time"]:
+        del entry["time"]
     if writer.subresource:
         entry["subresource"] = writer.subresource
     return entry

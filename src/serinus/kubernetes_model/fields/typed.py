@@ -29,14 +29,6 @@ _ABSENT: Any = object()
 _Side = Any
 
 
-class DuplicateItem(Exception):  # noqa: N818  (a signal; callers word it for the user)
-    """An applied list has two items with one key."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        super().__init__(key)
-
-
 class Difference(msgspec.Struct):
     """What changed between two objects."""
 
@@ -232,35 +224,12 @@ def merge(node: Node, live: Any, config: Any) -> Any:
     if config is _ABSENT:
         return live
     if live is _ABSENT or _is_atomic(node):
-        return _checked(node, config)
+        return config
     if type(config) is dict and (type(live) is dict or live is None):
         return _merge_maps(node, live or {}, config)
     if type(node) is ListNode and type(config) is list and (type(live) is list or live is None):
         return _merge_lists(node, live or [], config)
     return config
-
-
-def _checked(node: Node, config: Any) -> Any:
-    """Return a configuration's value, refusing lists that name an item twice."""
-    if type(config) is dict and not isinstance(node, (ScalarNode, AnyNode)):
-        return {key: _checked(_child(node, key), item) for key, item in config.items()}
-    if type(node) is ListNode and type(config) is list:
-        if node.list_type is not ListType.ATOMIC:
-            _unique(node, config)
-        return [_checked(node.items, item) for item in config]
-    return config
-
-
-def _unique(node: ListNode, items: list[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for item in items:
-        key = item_key(node, item)
-        if key is None:
-            continue
-        if key in found:
-            raise DuplicateItem(key)
-        found[key] = item
-    return found
 
 
 def _merge_maps(node: Node, live: dict[str, Any], config: dict[str, Any]) -> Any:
@@ -276,7 +245,7 @@ def _merge_lists(node: ListNode, live: list[Any], config: list[Any]) -> list[Any
     """Merge by key, in the order that `_merge_order` gives."""
     if not live and not config:
         return config
-    wanted = _unique(node, config)
+    wanted = {key: item for item in config if (key := item_key(node, item)) is not None}
     have = [(item_key(node, item) or "", item) for item in live]
     first: dict[str, Any] = {}
     for key, item in have:
@@ -362,3 +331,67 @@ def _below(node: Node, key: str) -> Node:
     if key[:2] == "f:":
         return _child(node, key[2:])
     return node.items if type(node) is ListNode else ANY
+
+
+def problems(node: Node, value: Any, path: sets.Path = ()) -> list[str]:
+    """Return why a configuration does not fit its type, in the words of structured-merge-diff."""
+    if value is None or type(node) is AnyNode:
+        return []
+    if type(node) is ScalarNode:
+        words = _scalar_problem(node, value)
+        return [_at(path, words)] if words else []
+    if type(node) is ListNode:
+        return _list_problems(node, value, path)
+    if type(value) is not dict:
+        return [_at(path, f"expected map, got {_shown(value)}")]
+    found: list[str] = []
+    for key, item in value.items():
+        below = (*path, f"f:{key}")
+        if type(node) is ObjectNode and key not in node.properties and not node.preserves_unknown:
+            found.append(_at(below, "field not declared in schema"))
+        else:
+            found += problems(_child(node, key), item, below)
+    return found
+
+
+def _list_problems(node: ListNode, value: Any, path: sets.Path) -> list[str]:
+    if type(value) is not list:
+        return [_at(path, f"expected list, got {_shown(value)}")]
+    found: list[str] = []
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        key = f"i:{index}"
+        if node.list_type is not ListType.ATOMIC:
+            key = item_key(node, item) or key
+            if key in seen:
+                words = f"duplicate entries for key {sets.describe((key,))}"
+                found.append(_at(path, words))
+            seen.add(key)
+        found += problems(node.items, item, (*path, key))
+    return found
+
+
+def _scalar_problem(node: ScalarNode, value: Any) -> str:
+    given = type(value)
+    if node.type in {"integer", "number"}:
+        fits = given is int or given is float
+        return "" if fits else f"expected numeric (int or float), got {_go_type(value)}"
+    if node.type == "boolean":
+        return "" if given is bool else f"expected boolean, got {_shown(value)}"
+    if node.type == "string":
+        shown = f"&value.valueUnstructured{{Value:{_shown(value)}}}"
+        return "" if given is str else f"expected string, got {shown}"
+    return "" if given not in {dict, list} else f"expected any scalar, got {_shown(value)}"
+
+
+def _at(path: sets.Path, words: str) -> str:
+    return f"{sets.describe(path)}: {words}"
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _go_type(value: Any) -> str:
+    names = {str: "string", bool: "bool", dict: "map[string]interface {}", list: "[]interface {}"}
+    return names.get(type(value), "")

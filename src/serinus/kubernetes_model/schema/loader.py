@@ -20,7 +20,7 @@ from serinus.kubernetes_model.schema.nodes import (
 )
 
 _OMIT_ZERO = "x-serinus-omit-zero"
-_NULL_WHEN_ABSENT = "x-serinus-null-when-absent"
+_WHEN_ABSENT = "x-serinus-when-absent"
 _LEAVES = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": ScalarNode("quantity"),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": ScalarNode("int-or-string"),
@@ -92,7 +92,7 @@ class Schemas:
             if not isinstance(node.properties[key], ObjectNode)
         )
         node.atomic = schema.get("x-kubernetes-map-type") == "atomic"
-        node.null_when_absent = tuple(schema.get(_NULL_WHEN_ABSENT, ()))
+        node.when_absent = schema.get(_WHEN_ABSENT, {})
 
     def _inline(self, field: dict[str, Any]) -> Node:
         reference = field.get("$ref") or field.get("allOf", [{}])[0].get("$ref")

@@ -69,11 +69,11 @@ class ObjectNode:
         "atomic",
         "embedded",
         "name",
-        "null_when_absent",
         "omitted_when_zero",
         "patch_strategies",
         "preserves_unknown",
         "properties",
+        "when_absent",
     )
 
     def __init__(self, name: str) -> None:
@@ -89,8 +89,8 @@ class ObjectNode:
         """Structs that Go writes even when they are empty."""
         self.patch_strategies: dict[str, tuple[str, ...]] = {}
         """Strategies of fields that are no lists (`retainKeys`)."""
-        self.null_when_absent: tuple[str, ...] = ()
-        """Lists and maps that Go writes as null when they are empty."""
+        self.when_absent: dict[str, Any] = {}
+        """What Go writes for fields that it never leaves out: null, 0, "", false."""
 
 
 Node: TypeAlias = ScalarNode | AnyNode | MapNode | ListNode | ObjectNode

@@ -48,8 +48,7 @@ def empty(node: ObjectNode) -> dict[str, Any]:
         child = node.properties[key]
         if isinstance(child, ObjectNode):
             result[key] = empty(child)
-    for key in node.null_when_absent:
-        result[key] = None
+    result.update(node.when_absent)
     return result
 
 
@@ -107,9 +106,9 @@ def _object(node: ObjectNode, value: Any, unknown: list[bool]) -> dict[str, Any]
             read_item = _any_node(child, item, unknown)
         if read_item or key not in omitted:
             result[key] = read_item
-    for key in node.null_when_absent:
-        if not result.get(key):
-            result[key] = None
+    for key, zero in node.when_absent.items():
+        if result.get(key) is None or result[key] == []:
+            result[key] = zero
     for key in node.always_present:
         if key not in result:
             result[key] = _object(properties[key], {}, unknown)  # type: ignore[arg-type] # only ObjectNodes are there

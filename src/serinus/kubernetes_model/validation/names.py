@@ -116,7 +116,7 @@ def port_name(text: str) -> tuple[str, ...]:
     """Return what keeps a text from being a port's name."""
     problems: list[str] = []
     if len(text) > 15:
-        problems.append("must be no more than 15 bytes")
+        problems.append("must be no more than 15 characters")
     if not _PORT_NAME.fullmatch(text):
         problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not any(char.isalpha() for char in text):
@@ -170,11 +170,12 @@ def check_metadata(
         problems += _check_annotations(metadata["annotations"])
     if "ownerReferences" in metadata:
         problems += _check_owners(metadata["ownerReferences"])
-    for finalizer in metadata.get("finalizers", ()):
+    for index, finalizer in enumerate(metadata.get("finalizers", ())):
         words = qualified(finalizer)
-        problems += [failures.invalid("metadata.finalizers", finalizer, w) for w in words]
+        field = f"metadata.finalizers[{index}]"
+        problems += [failures.invalid(field, finalizer, w) for w in words]
         if not words and "/" not in finalizer and finalizer not in _BARE_FINALIZERS:
-            problems.append(failures.invalid("metadata.finalizers", finalizer, _BARE_WORDS))
+            problems.append(failures.invalid(field, finalizer, _BARE_WORDS))
     if {"orphan", "foregroundDeletion"} <= set(metadata.get("finalizers", ())):
         words_ = "finalizer orphan and foregroundDeletion cannot be both set"
         problems.append(failures.invalid("metadata.finalizers", metadata["finalizers"], words_))
@@ -221,23 +222,18 @@ def _check_annotations(annotations: dict[str, str]) -> list[Problem]:
 def _check_owners(owners: list[dict[str, Any]]) -> list[Problem]:
     problems: list[Problem] = []
     controller = None
-    for index, owner in enumerate(owners):
-        field = f"metadata.ownerReferences[{index}]"
-        for key, shown in (
-            ("apiVersion", "version"),
-            ("kind", "kind"),
-            ("name", "name"),
-            ("uid", "uid"),
-        ):
+    field = "metadata.ownerReferences"
+    for owner in owners:
+        for key in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(key):
-                words = f"{shown} must not be empty"
-                problems.append(failures.invalid(f"{field}.{key}", owner.get(key, ""), words))
+                words = "version must not be empty" if key == "apiVersion" else "must not be empty"
+                problems.append(failures.invalid(f"{field}.{key}", "", words))
         if owner.get("controller"):
             if controller is not None:
                 words = (
                     'Only one reference can have Controller set to true. Found "true" in '
                     f"references for {controller} and {owner.get('kind')}/{owner.get('name')}"
                 )
-                problems.append(failures.invalid("metadata.ownerReferences", owners, words))
+                problems.append(failures.invalid(field, owners, words))
             controller = f"{owner.get('kind')}/{owner.get('name')}"
     return problems

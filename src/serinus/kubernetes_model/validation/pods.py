@@ -85,14 +85,8 @@ def check_spec(spec: dict[str, Any], field: str) -> list[Problem]:
 
 
 def _check_choices(spec: dict[str, Any], field: str) -> list[Problem]:
-    problems: list[Problem] = []
-    if spec["restartPolicy"] not in _RESTART_POLICIES:
-        path = f"{field}.restartPolicy"
-        problems.append(failures.not_supported(path, spec["restartPolicy"], _RESTART_POLICIES))
-    if spec["dnsPolicy"] not in _DNS_POLICIES:
-        path = f"{field}.dnsPolicy"
-        problems.append(failures.not_supported(path, spec["dnsPolicy"], _DNS_POLICIES))
-    return problems
+    problems = _check_choice(spec, "restartPolicy", _RESTART_POLICIES, field)
+    return problems + _check_choice(spec, "dnsPolicy", _DNS_POLICIES, field)
 
 
 def _check_volumes(volumes: Any, field: str, problems: list[Problem]) -> frozenset[str]:
@@ -125,31 +119,35 @@ def _check_container(
         problems += [failures.invalid(f"{field}.name", name, w) for w in names.label(name)]
     if not container.get("image"):
         problems.append(failures.required(f"{field}.image"))
-    for key, choices in (
-        ("terminationMessagePolicy", _MESSAGE_POLICIES),
-        ("imagePullPolicy", _PULL_POLICIES),
-    ):
-        if container[key] not in choices:
-            problems.append(failures.not_supported(f"{field}.{key}", container[key], choices))
+    problems += _check_choice(container, "terminationMessagePolicy", _MESSAGE_POLICIES, field)
     if "ports" in container:
         problems += _check_ports(container["ports"], f"{field}.ports")
     if "env" in container:
         problems += _check_environment(container["env"], f"{field}.env")
     if "volumeMounts" in container:
         problems += _check_mounts(container["volumeMounts"], f"{field}.volumeMounts", volumes)
+    problems += _check_choice(container, "imagePullPolicy", _PULL_POLICIES, field)
     if container["resources"]:
         problems += _check_resources(container["resources"], f"{field}.resources")
     return problems + _check_handlers(container, field)
 
 
+def _check_choice(
+    owner: dict[str, Any], key: str, choices: tuple[str, ...], field: str
+) -> list[Problem]:
+    if owner[key] in choices:
+        return []
+    return [failures.not_supported(f"{field}.{key}", owner[key], choices)]
+
+
 def _check_handlers(container: dict[str, Any], field: str) -> list[Problem]:
     problems: list[Problem] = []
-    for probe in _PROBES:
-        if probe in container:
-            problems += _check_probe(container[probe], f"{field}.{probe}", probe)
     for hook, handler in container.get("lifecycle", {}).items():
         if isinstance(handler, dict):
             problems += _check_handler(handler, f"{field}.lifecycle.{hook}")
+    for probe in _PROBES:
+        if probe in container:
+            problems += _check_probe(container[probe], f"{field}.{probe}", probe)
     return problems
 
 
@@ -228,7 +226,7 @@ def _check_resources(resources: dict[str, Any], field: str) -> list[Problem]:
     limits = resources.get("limits", {})
     for kind in ("limits", "requests"):
         for name, value in resources.get(kind, {}).items():
-            path = f"{field}.{kind}.{name}" if "/" not in name else f"{field}.{kind}[{name}]"
+            path = f"{field}.{kind}[{name}]"
             if quantity.parse(value) < 0:
                 words = "must be greater than or equal to 0"
                 problems.append(failures.invalid(path, value, words))

@@ -128,13 +128,11 @@ def _check_selector_and_template(spec: dict[str, Any], kind: str) -> list[Proble
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
             words = f"empty selector is invalid for {kind}"
             problems.append(failures.invalid("spec.selector", selector, words))
-        elif not problems:
-            labels = spec["template"]["metadata"].get("labels", {})
-            match = selectors.of_object(selector)
-            if match is not None and not match.matches(labels):
-                words = "`selector` does not match template `labels`"
-                path = "spec.template.metadata.labels"
-                problems.append(failures.invalid(path, labels or None, words))
+    labels = spec["template"]["metadata"].get("labels")
+    match = selectors.of_object(selector)
+    if match is None or not match.matches(labels):
+        words = "`selector` does not match template `labels`"
+        problems.append(failures.invalid("spec.template.metadata.labels", labels, words))
     problems += pods.check_template(spec["template"], "spec.template")
     pod = spec["template"]["spec"]
     if pod["restartPolicy"] != "Always":

@@ -7,6 +7,7 @@ from typing import Any
 
 from serinus.kubernetes_model import defaults, failures, validation
 from serinus.kubernetes_model.failures import Problem
+from serinus.kubernetes_model.fields import typed
 from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.schema import reading
 from serinus.kubernetes_model.schema.nodes import ObjectNode
@@ -120,7 +121,8 @@ class BuiltIn(Behaviour):
         found = names.check_metadata(
             new["metadata"], namespaced=self.resource.namespaced, rule=names.path_segment
         )
-        found += names.check_metadata_update(new["metadata"], old["metadata"])
+        # Kubernetes checks this twice: once for all kinds, once in each kind's own rules.
+        found += names.check_metadata_update(new["metadata"], old["metadata"]) * 2
         if subresource == "status":
             return found + validation.check_status(self.resource.kind, new)
         if "spec" not in new or new["spec"] != old.get("spec"):
@@ -129,15 +131,8 @@ class BuiltIn(Behaviour):
 
     def apply_problem(self, config: Manifest) -> str:
         """Return why a configuration cannot be merged by type; empty when it can."""
-        unknown = reading.unknown_fields(self.node, config)
-        if unknown:
-            words = [f".{field}: field not declared in schema" for field in unknown]
-            return words[0] if len(words) == 1 else "errors:\n  " + "\n  ".join(words)
-        try:
-            reading.read(self.node, config)
-        except ValueError as error:
-            return str(error)
-        return ""
+        words = typed.problems(self.node, config)
+        return words[0] if len(words) == 1 else "errors:\n  " + "\n  ".join(words) if words else ""
 
     def empty(self) -> Manifest:
         """Return the zero object."""

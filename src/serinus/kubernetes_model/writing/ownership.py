@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from serinus.kubernetes_model import failures
-from serinus.kubernetes_model.fields import managers, sets, typed
+from serinus.kubernetes_model.fields import managers, sets
 from serinus.kubernetes_model.fields.managers import Entry, FieldConflict, Rules, Writer
 from serinus.kubernetes_model.writing import strategies
 from serinus.kubernetes_model.writing.behaviour import Behaviour, Manifest
@@ -40,7 +40,6 @@ def apply(
 
     Raises:
         Conflict: another manager owns what the configuration would change.
-        Invalid: the configuration does not fit the type (Kubernetes says 500 here).
     """
     rules = _rules(behaviour, writer)
     entries = _entries(live)
@@ -52,11 +51,6 @@ def apply(
         merged, entries = _apply(rules, (base, config, entries), writer, force=force)
     except FieldConflict as error:
         raise _conflict(error) from error
-    except typed.DuplicateItem as error:
-        raise failures.unexplained(
-            f"failed to create typed patch object ({_shown(config, behaviour)}): "
-            f"duplicate entries for key {sets.describe((error.key,))}"
-        ) from error
     merged = dict(merged)
     metadata = dict(merged.get("metadata") or {})
     merged["metadata"] = metadata
@@ -190,12 +184,3 @@ def _last_applied(config: Manifest) -> str:
         metadata.pop("annotations", None)
     encoded = msgspec.json.encode({**config, "metadata": metadata}, order="deterministic")
     return f"{encoded.decode()}\n"
-
-
-def _shown(config: Manifest, behaviour: Behaviour) -> str:
-    metadata = config.get("metadata") or {}
-    resource = behaviour.resource
-    return (
-        f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; "
-        f"{resource.api_version}, Kind={resource.kind}"
-    )

@@ -70,17 +70,9 @@ def configuration(behaviour: Behaviour, config: Any, name: str, namespace: str |
     if not isinstance(config, dict):
         raise failures.bad_request("error decoding YAML: the patch is no object")
     given = config.get("apiVersion", "")
-    if not given or not config.get("kind"):
-        missing = "apiVersion" if not given else "kind"
-        raise failures.bad_request(f"invalid object type: {missing} must be set in an apply patch")
-    if given != resource.api_version:
+    if given != resource.api_version or config.get("kind") != resource.kind:
         raise failures.bad_request(
-            f"Incorrect version specified in apply patch. Specified patch version: {given}, "
-            f"expected: {resource.api_version}"
-        )
-    if config["kind"] != resource.kind:
-        raise failures.bad_request(
-            f"invalid object type: {resource.api_version.replace('/', '/, Kind=')}"
+            f"invalid object type: {given or '/'}, Kind={config.get('kind', '')}"
         )
     metadata = config.get("metadata") or {}
     if metadata.get("managedFields"):
@@ -94,17 +86,18 @@ def configuration(behaviour: Behaviour, config: Any, name: str, namespace: str |
         raise failures.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-    _check_types(behaviour, config, name)
+    _check_types(behaviour, config)
     return config
 
 
-def _check_types(behaviour: Behaviour, config: Manifest, name: str) -> None:
+def _check_types(behaviour: Behaviour, config: Manifest) -> None:
     """Refuse unknown fields and wrong types, which a merge by type cannot carry."""
     problem = behaviour.apply_problem(config)
     if problem:
         resource = behaviour.resource
-        namespace = (config.get("metadata") or {}).get("namespace", "")
+        metadata = config.get("metadata") or {}
         raise failures.unexplained(
-            f"failed to create typed patch object ({namespace}/{name}; "
+            f"failed to create typed patch object "
+            f"({metadata.get('namespace', '')}/{metadata.get('name', '')}; "
             f"{resource.api_version}, Kind={resource.kind}): {problem}"
         )

@@ -12,6 +12,7 @@ def prepare_create(kind: str, item: dict[str, Any]) -> None:
     """Set what the server decides about a new object."""
     if kind == "Pod":
         item["status"] = {"phase": "Pending", "qosClass": quality_of_service(item["spec"])}
+        _admit_pod(item["spec"])
     elif kind == "Namespace":
         item["status"] = {"phase": "Active"}
         finalizers = item["spec"].setdefault("finalizers", [])
@@ -19,6 +20,28 @@ def prepare_create(kind: str, item: dict[str, Any]) -> None:
             finalizers.append("kubernetes")
     elif kind == "Secret":
         _encode_string_data(item)
+
+
+def _admit_pod(spec: dict[str, Any]) -> None:
+    """Do what the plugins Priority and DefaultTolerationSeconds do to a new pod."""
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    tolerations = spec.get("tolerations", [])
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(_tolerates(toleration, key) for toleration in tolerations):
+            added = {
+                "key": key,
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": 300,
+            }
+            spec["tolerations"] = tolerations = [*tolerations, added]
+
+
+def _tolerates(toleration: dict[str, Any], key: str) -> bool:
+    return (
+        toleration.get("key", key) == key and toleration.get("effect", "NoExecute") == "NoExecute"
+    )
 
 
 def prepare_update(

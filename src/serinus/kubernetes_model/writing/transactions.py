@@ -15,6 +15,7 @@ from serinus import errors
 from serinus.clock import Instant
 from serinus.kubernetes_model import failures, timestamps
 from serinus.kubernetes_model.fields.managers import Writer
+from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.requests import FieldValidation, Object, WriteOptions, Written
 from serinus.kubernetes_model.schema import reading
 from serinus.kubernetes_model.store import Store
@@ -71,10 +72,7 @@ class Transactions:
         if (version or resource.api_version) != resource.api_version or (
             kind or resource.kind
         ) != resource.kind:
-            raise failures.bad_request(
-                f"the API version in the data ({version}, Kind={kind}) does not match the expected "
-                f"API version ({resource.api_version}, Kind={resource.kind})"
-            )
+            raise _unregistered(resource, version or resource.api_version, kind or resource.kind)
         try:
             item, unknown = call.behaviour.read(body)
         except ValueError as error:
@@ -130,9 +128,9 @@ class Transactions:
             call.behaviour, None, config, call.writer, force=call.options.force
         )
         entries = merged["metadata"].pop("managedFields", None)
+        _check_name(merged, name)
         item, warnings = self._reread(call, merged)
         metadata = item["metadata"]
-        metadata.setdefault("name", name)
         self._place(call, metadata)
         if metadata.pop("resourceVersion", None):
             # An apply at a version means an object that is there.
@@ -161,14 +159,18 @@ class Transactions:
         """Apply a configuration to an object that is there."""
         merged = ownership.apply(call.behaviour, old, config, call.writer, force=call.options.force)
         entries = merged["metadata"].pop("managedFields", None)
+        _check_name(merged, old["metadata"]["name"])
         item, warnings = self._reread(call, merged)
         if entries:
             item["metadata"]["managedFields"] = entries
         return self.finish_update(call, old, item, warnings)
 
-    def patch(self, call: Call, old: Object, patched: Manifest) -> Written:
-        """Replace an object by the result of a patch."""
-        item, warnings = self._reread(call, patched)
+    def patch(
+        self, call: Call, old: Object, patched: Manifest, shown: str | None = None
+    ) -> Written:
+        """Replace an object by the result of a patch; `shown` stands for it in refusals."""
+        _check_name(patched, old["metadata"]["name"])
+        item, warnings = self._reread(call, patched, shown)
         ownership.track_update(call.behaviour, old, item, call.writer)
         return self.finish_update(call, old, item, warnings)
 
@@ -212,18 +214,20 @@ class Transactions:
         stored = self._store.put(behaviour.resource, behaviour.stored(item), behaviour.stored(old))
         return Written(behaviour.served(stored), warnings, changed=True)
 
-    def _reread(self, call: Call, patched: Manifest) -> tuple[Manifest, tuple[str, ...]]:
+    def _reread(
+        self, call: Call, patched: Manifest, shown: str | None = None
+    ) -> tuple[Manifest, tuple[str, ...]]:
         """Read and default the result of a patch."""
         behaviour = call.behaviour
         try:
             item, unknown = behaviour.read(patched)
         except ValueError as error:
-            raise failures.invalid_patch(patched, str(error)) from error
+            raise failures.invalid_patch(shown or patched, str(error)) from error
         if unknown and call.options.field_validation is FieldValidation.STRICT:
-            words = ", ".join(f'unknown field "{field}"' for field in unknown)
-            raise failures.invalid_patch(patched, f"strict decoding error: {words}")
+            words = ", ".join(f'unknown field "{field}"' for field in sorted(unknown))
+            raise failures.invalid_patch(shown or patched, f"strict decoding error: {words}")
         behaviour.default(item)
-        return item, _judge_unknown(call, unknown)
+        return item, _judge_unknown(call, sorted(unknown))
 
     def _check_version(self, call: Call, old: Object, item: Manifest) -> None:
         resource, name = call.behaviour.resource, old["metadata"]["name"]
@@ -278,6 +282,28 @@ class Transactions:
         for key in ("ipFamilies", "ipFamilyPolicy"):
             if key in before:
                 spec.setdefault(key, before[key])
+
+
+def _unregistered(resource: Resource, version: str, kind: str) -> errors.Invalid:
+    return failures.bad_request(
+        f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a '
+        f'{resource.kind}: no kind "{kind}" is registered for version "{version}" in scheme '
+        '"pkg/runtime/scheme.go:111"'
+    )
+
+
+def _check_name(patched: Manifest, name: str) -> None:
+    """Refuse the result of a patch that lost its name.
+
+    A server-side apply by the manager who named more of the metadata last time loses the name when
+    its configuration does not say it.
+    """
+    metadata = patched.get("metadata")
+    if not (isinstance(metadata, dict) and metadata.get("name")):
+        raise failures.bad_request(
+            f"the name of the object ({name} based on URL) was undeterminable: name must be "
+            "provided"
+        )
 
 
 def _judge_unknown(call: Call, unknown: list[str]) -> tuple[str, ...]:
