@@ -132,7 +132,7 @@ class Transport:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send, with one more try at most when the server does not know us any more."""
         response = await self._send_once(request, limits)
-        if response.status == 401 and await self._credentials.renew():
+        if response.status == 401 and self._credentials.renew():
             response.release()
             response = await self._send_once(request, limits)
         try:

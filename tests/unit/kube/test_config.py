@@ -249,6 +249,15 @@ def test_certificates_come_from_data_before_files(tmp_path: Path) -> None:
     assert (found.certificate.chain, found.certificate.key) == (b"DATA", b"FILE")
 
 
+def test_the_files_of_a_certificate_are_kept_to_be_read_again(tmp_path: Path) -> None:
+    write(tmp_path / "a.pem", "A")
+    content = with_user(**{"client-certificate": "a.pem", "client-key": "a.pem"})
+    found = config.load(write(tmp_path / "config", content))
+    assert found.certificate_files == (tmp_path / "a.pem", tmp_path / "a.pem")
+    content = with_user(**{"client-certificate": "a.pem", "client-key-data": "UEVN"})
+    assert config.load(write(tmp_path / "config", content)).certificate_files is None
+
+
 def test_no_secret_is_shown_when_a_connection_is_printed(tmp_path: Path) -> None:
     content = with_user(
         username="u",

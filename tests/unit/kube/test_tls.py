@@ -76,6 +76,32 @@ async def test_a_client_certificate_says_who_we_are(
         assert await client.version() == {"names": ["jane"]}
 
 
+async def test_a_certificate_that_was_renewed_in_its_file_is_read_again(
+    server: ApiServer, authority: Authority, tmp_path: Path
+) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    connection = Connection(
+        server=server.url,
+        ca=authority.pem,
+        certificate=authority.issue("old"),
+        certificate_files=(chain, key),
+    )
+    refuses = api_server.answers(lambda: api_server.failure(401, "Unauthorized", "expired"))
+    server.next_answers.extend([who, refuses, who, refuses, refuses])
+    async with Client(connection) as client:
+        assert await client.version() == {"names": ["old"]}
+        new = authority.issue("new")
+        chain.write_bytes(new.chain)
+        key.write_bytes(new.key)
+        assert await client.version() == {"names": ["new"]}
+        # It is the same now, so a second try would say the same.
+        with pytest.raises(errors.Unauthorized):
+            await client.version()
+        key.unlink()
+        with pytest.raises(errors.Unauthorized):
+            await client.version()
+
+
 async def test_no_key_stays_in_a_file(
     server: ApiServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

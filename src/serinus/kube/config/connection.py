@@ -50,6 +50,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     tls_server_name: str | None = None
     proxy_url: str | None = None
     certificate: ClientCertificate | None = None
+    certificate_files: tuple[Path, Path] | None = None
+    """Where chain and key were read, to be read again when the server refuses them."""
     token: str | None = None
     token_file: Path | None = None
     username: str | None = None

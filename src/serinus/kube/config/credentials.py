@@ -27,6 +27,7 @@ class Credentials:
         self._context: tuple[ClientCertificate | None, ssl.SSLContext] | None = None
         self._file_token: tuple[Instant, str] | None = None
         self._exec: ExecCredential | None = None
+        self._certificate = connection.certificate
 
     async def headers(self) -> dict[str, str]:
         """Return the headers that say who we are.
@@ -47,19 +48,31 @@ class Credentials:
     async def ssl_context(self) -> ssl.SSLContext:
         """Return the TLS context, made again only when the client certificate has changed."""
         credential = await self._from_plugin()
-        certificate = self._connection.certificate
+        certificate = self._certificate
         if credential is not None and credential.certificate is not None:
             certificate = credential.certificate
         if self._context is None or self._context[0] != certificate:
             self._context = (certificate, tls.context(self._connection, certificate))
         return self._context[1]
 
-    async def renew(self) -> bool:
-        """Forget what was read or printed, after a 401; return whether there is another try."""
+    def renew(self) -> bool:
+        """Forget what was read or printed, after a 401; return whether another try makes sense."""
         self._file_token = None
         had = self._exec is not None
         self._exec = None
-        return had or self._connection.token_file is not None
+        return self._read_certificate() or had or self._connection.token_file is not None
+
+    def _read_certificate(self) -> bool:
+        """Read the client certificate again; return whether it is another one now."""
+        files = self._connection.certificate_files
+        if files is None:
+            return False
+        try:
+            read = ClientCertificate(*(file.read_bytes() for file in files))
+        except OSError:
+            return False
+        changed, self._certificate = read != self._certificate, read
+        return changed
 
     async def _token(self) -> str | None:
         connection = self._connection
