@@ -190,7 +190,7 @@ def test_a_change_is_seen_while_the_status_is_watched(shop: Kubectl) -> None:
     try:
         assert table.stdout.readline().split()[:2] == ["shop", "2/2"]
         shop("scale", "deployment/shop", "--replicas=3")
-        seen = []
+        seen: list[str] = []
         while not seen or seen[-1] != "3/3":
             seen.append(table.stdout.readline().split()[1])
         assert "2/3" in seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from serinus import errors
 from serinus.kubernetes_model import Object, Resource, failures
 from serinus.kubernetes_model.kinds import CUSTOM_RESOURCE_DEFINITIONS
@@ -113,9 +115,8 @@ class Dispatch:
         if len(segments) == 1:
             accept = call.headers.get("Accept", "")
             if "apidiscovery.k8s.io;v=v2;" in f"{accept};".replace(",", ";"):
-                document = self._discovery.aggregated(core=core)
-                reply = answers.encoded(document, call)
-                return Reply(reply.body, content_type=discovery.AGGREGATED)
+                body = msgspec.json.encode(self._discovery.aggregated(core=core))
+                return Reply(body, content_type=discovery.AGGREGATED)
             if core:
                 return answers.encoded(self._discovery.api_versions(), call)
             return answers.encoded(self._discovery.groups(), call)
