@@ -25,6 +25,7 @@ from serinus.load.http1 import Progress, ResponseReader
 from serinus.load.outcome import ConnectionKind, Outcome, of_error
 from serinus.load.target import Target
 
+# More than a TLS record holds (16 KiB), so that none stays behind, unseen by the event loop.
 _READ_SIZE = 65_536
 _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 
@@ -32,12 +33,11 @@ _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 class Exchange:
     """One planned request on its way to its one outcome; times are monotonic nanoseconds."""
 
-    __slots__ = ("intended_ns", "port", "retried", "started_ns")
+    __slots__ = ("intended_ns", "port", "started_ns")
 
     def __init__(self, intended_ns: int, started_ns: int) -> None:
         self.intended_ns = intended_ns
         self.started_ns = started_ns
-        self.retried = False
         self.port = 0
 
 
@@ -260,7 +260,8 @@ class Connection:
             self._await_writable()
             return
         except OSError as e:
-            self._write_failed(e)
+            # An answer that came before the error was read by now: readers run before writers.
+            self._broken(e)
             return
         if self.state in {State.CONNECTING, State.HANDSHAKING}:
             self._note_port(sock)
@@ -278,17 +279,6 @@ class Connection:
         if self.exchange is not None:
             self.exchange.port = self.port
 
-    def _write_failed(self, error: OSError) -> None:
-        """Read what the server may have said before it closed; else the error is the outcome."""
-        if self.state is State.CONNECTING:
-            self._finish(of_error(error.errno), _text(error.errno))
-            return
-        self._stop_writing()
-        self.state = State.RECEIVING
-        self._receive()
-        if self.state is State.RECEIVING:
-            self._broken(error)
-
     # Reading
 
     def _on_readable(self) -> None:
@@ -300,13 +290,6 @@ class Connection:
                 self._owner.closed_idle(self)
             return
         self._receive()
-        # TLS may hold decrypted bytes for which the socket will not wake us.
-        while (
-            self.state is State.RECEIVING
-            and isinstance(self._sock, ssl.SSLSocket)
-            and self._sock.pending()
-        ):
-            self._receive()
 
     def _receive(self) -> None:
         sock = self._sock

@@ -69,8 +69,8 @@ class Population:
         self.in_flight.pop(connection, None)
         if exchange is None:
             return
-        if outcome is Outcome.CLOSED_IDLE_RACE and self._retries_race and not exchange.retried:
-            exchange.retried = True
+        if outcome is Outcome.CLOSED_IDLE_RACE and self._retries_race:
+            # Once at most: the new connection is not a reused one, and cannot race.
             self._counts.idle_race_retries_count += 1
             self._open(exchange)
             return

@@ -17,7 +17,7 @@ def a_row(
     kind: ConnectionKind = NEW,
 ) -> Row:
     started_us = started_ms * 1000
-    return Row(started_us - 5, started_us, ended_ms * 1000, outcome, version, kind, 40_000)
+    return Row(started_us - 5_000, started_us, ended_ms * 1000, outcome, version, kind, 40_000)
 
 
 def a_record(*rows: Row, row_max: int = 100) -> Record:

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from serinus.errors import InvalidInput
 from serinus.load.outcome import ConnectionKind, Outcome
 from tests.unit.load.loading import load
-from tests.unit.load.servers import Visit, polite, serving
+from tests.unit.load.servers import Visit, answer, polite, serving
 
 
 @pytest.fixture
@@ -64,6 +64,22 @@ async def test_both_kinds_of_connections_work_over_tls(
         report = await load(server.url, kinds=tuple(ConnectionKind), ca_file=str(ca_file))
     assert report.answered_count == 12
     assert report.population(ConnectionKind.KEEP_ALIVE).connections_count <= 2
+
+
+async def test_an_answer_of_many_tls_records_is_read_to_its_end(
+    server_tls: ssl.SSLContext,
+) -> None:
+    body = b"x" * 1_000_000
+
+    async def handle(visit: Visit) -> None:
+        while await visit.request():
+            await visit.say(answer(body=body))
+
+    async with serving(handle, tls=server_tls) as server:
+        kinds = (ConnectionKind.KEEP_ALIVE,)
+        report = await load(server.url, kinds=kinds, verify_tls=False, requests_max=6)
+        assert server.visits == 3
+    assert report.answered_count == 6
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(
