@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import resource
 import signal
 import sys
 import time
@@ -36,21 +37,25 @@ def _libc() -> ctypes.CDLL | None:
     return ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _die_with(parent_pid: int) -> Callable[[], None]:
-    """Return what a child runs before exec so that it gets SIGKILL when `parent_pid` dies.
+def _before_exec(parent_pid: int | None, limits: Mapping[int, int]) -> Callable[[], None] | None:
+    """Return what a child runs before exec: limit itself, and get SIGKILL when `parent_pid` dies.
 
     The parent may die between fork and prctl: then the child's parent is another already, and it
     leaves at once (prctl(2), PR_SET_PDEATHSIG).
     """
     libc = _libc()
+    if not limits and (libc is None or parent_pid is None):
+        return None
 
-    def bind() -> None:
-        if libc is not None:
+    def prepare() -> None:
+        for number, most in limits.items():
+            resource.setrlimit(number, (most, most))
+        if libc is not None and parent_pid is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != parent_pid:
                 os._exit(1)
 
-    return bind
+    return prepare
 
 
 async def spawn(  # noqa: PLR0913 - the parameters of a process
@@ -64,10 +69,12 @@ async def spawn(  # noqa: PLR0913 - the parameters of a process
     die_with_parent: bool = False,
     own_session: bool = True,
     inherited: Sequence[int] = (),
+    limits: Mapping[int, int] | None = None,
 ) -> asyncio.subprocess.Process:
     """Start a child in a session of its own, with no standard input.
 
-    `inherited` are further descriptors that the child gets, under the same numbers.
+    `inherited` are further descriptors that the child gets, under the same numbers; `limits` goes
+    from a resource (`resource.RLIMIT_...`) to the most that the child may have of it.
 
     A child that is to ask a person something needs both our `stdin` (None) and our session: only
     the foreground process group of a session may read from its terminal.
@@ -76,7 +83,7 @@ async def spawn(  # noqa: PLR0913 - the parameters of a process
         OSError: the program is missing or may not be run.
     """
     # The death signal follows the *thread* that forks; asyncio forks from the loop's own thread.
-    bind = _die_with(os.getpid()) if die_with_parent and sys.platform == "linux" else None
+    prepare = _before_exec(os.getpid() if die_with_parent else None, limits or {})
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=stdin,
@@ -85,7 +92,7 @@ async def spawn(  # noqa: PLR0913 - the parameters of a process
         env=None if env is None else dict(env),
         cwd=cwd,
         start_new_session=own_session,
-        preexec_fn=bind,
+        preexec_fn=prepare,
         pass_fds=tuple(inherited),
     )
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from serinus import process
@@ -71,7 +72,14 @@ class Child:
             os.close(descriptor)
 
 
-async def start(launch: Launch, folder: Path, *, run_count: int, pod_uid: str) -> Child:
+async def start(
+    launch: Launch,
+    folder: Path,
+    *,
+    run_count: int,
+    pod_uid: str,
+    limits: Mapping[int, int],
+) -> Child:
     """Start a container's process; its output goes to `folder/RUN.log`.
 
     Raises:
@@ -89,6 +97,7 @@ async def start(launch: Launch, folder: Path, *, run_count: int, pod_uid: str) -
             stderr=log,
             die_with_parent=True,
             inherited=() if writing is None else (writing,),
+            limits=limits,
         )
     except (OSError, subprocess.SubprocessError, ValueError) as e:
         if reading is not None:

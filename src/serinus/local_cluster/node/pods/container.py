@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from serinus.local_cluster.node.pods.spec import Container, Pod, Probe
 from serinus.local_cluster.node.pods.state import ContainerView, Running, Terminated, Waiting
 from serinus.local_cluster.node.recorder import EventType, Subject
 
+Place = Callable[[tuple[int, ...]], Awaitable[Placement]]
+"""Finds where a container's ports can be listened on."""
 _HOOK_MAX_MS = 3_600_000
 _RETRY_MS = 1_000
 
@@ -38,6 +40,7 @@ class ContainerRunner:
         container: Container,
         *,
         is_init: bool,
+        place: Place,
         changed: Callable[[], None],
     ) -> None:
         self._context = context
@@ -46,7 +49,8 @@ class ContainerRunner:
         self.is_sidecar = is_init and container.restart_policy == "Always"
         self._is_init = is_init
         self._changed = changed
-        self._place = Placement("", "", {})
+        self._place = place
+        self._placement = Placement("", "", {})
         self._run_count = 0
         self._child: Child | None = None
         self._target: Target | None = None
@@ -86,9 +90,8 @@ class ContainerRunner:
             self.view, last_state=lost, restart_count=self._run_count
         )
 
-    def start(self, place: Placement) -> None:
+    def start(self) -> None:
         """Begin to run it."""
-        self._place = place
         name = f"container {self._pod.words}/{self.container.name}"
         self._task = asyncio.create_task(self._run(), name=name)
 
@@ -155,21 +158,29 @@ class ContainerRunner:
 
     async def _run_once(self) -> Terminated:
         prepared = await self._prepare()
+        limited = limits.of(self.container.resources)
         self._spawning = True
         try:
             self._child = await child.start(
-                prepared, self._folder, run_count=self._run_count, pod_uid=self._pod.uid
+                prepared,
+                self._folder,
+                run_count=self._run_count,
+                pod_uid=self._pod.uid,
+                limits=limited.limits,
             )
         finally:
             self._spawning = False
         process = self._child
-        limited = limits.apply(process.pid, self.container.resources)
         self._target = Target(
-            self.container, self._place.address, self._place.ports, prepared.env, prepared.folder
+            self.container,
+            self._placement.address,
+            self._placement.ports,
+            prepared.env,
+            prepared.folder,
         )
         self._event("Created", f"Container created: {self.container.name}")
-        if limited:
-            self._event("LimitNotEnforced", limited)
+        if limited.left_out:
+            self._event("LimitNotEnforced", limited.words)
         await process.loaded(self._context.settings.loaded_within_ms)
         self._started_at = self._context.clock.now_ms()
         self._update(state=Running(self._started_at), container_id=self._id(process))
@@ -205,8 +216,8 @@ class ContainerRunner:
 
     async def _prepare(self) -> Launch:
         container = self.container
-        self._context.catalogue.refresh()
         entry = launch.entry_for(container, self._context.catalogue)
+        self._placement = await self._place(launch.ports_of(container, entry))
         while True:
             try:
                 lookup = await references.read(
@@ -218,7 +229,7 @@ class ContainerRunner:
             except errors.ClusterError as e:
                 raise StartError("CreateContainerConfigError", str(e)) from e
         prepared = launch.prepare(
-            self._pod, container, entry=entry, place=self._place, lookup=lookup
+            self._pod, container, entry=entry, place=self._placement, lookup=lookup
         )
         self._tell_what_runs(prepared)
         return prepared

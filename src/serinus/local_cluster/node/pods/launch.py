@@ -59,6 +59,10 @@ def entry_for(container: Container, catalogue: Catalogue) -> Entry | None:
     """
     if container.command:
         return None
+    try:
+        catalogue.refresh()
+    except errors.InvalidInput as e:
+        raise StartError("ErrImagePull", f"the image catalogue is broken: {e}") from e
     entry = catalogue.find(container.image)
     if entry is None:
         raise StartError(

@@ -12,9 +12,9 @@ import structlog
 from serinus import errors
 from serinus.kube import kinds
 from serinus.local_cluster.node.context import NodeContext
-from serinus.local_cluster.node.pods import launch, status
+from serinus.local_cluster.node.pods import status
 from serinus.local_cluster.node.pods.container import ContainerRunner
-from serinus.local_cluster.node.pods.launch import Placement, StartError
+from serinus.local_cluster.node.pods.launch import Placement
 from serinus.local_cluster.node.pods.spec import Container, Pod
 from serinus.local_cluster.node.publisher import StatusPublisher
 from serinus.local_cluster.node.recorder import Subject
@@ -34,7 +34,9 @@ class PodRunner:
         self.pod = pod
         self._context = context
         self._started_at = context.clock.now_ms()
-        self._place: Placement | None = None
+        self._placement: Placement | None = None
+        self._placing = asyncio.Lock()
+        self._annotated = (pod.metadata.annotations or {}).get(HOST_PORTS)
         self._failure: tuple[str, str] | None = None
         self._stop = asyncio.Event()
         self._gone = asyncio.Event()
@@ -88,17 +90,19 @@ class PodRunner:
                 await self._until_stop()
                 await self._delete()
         finally:
+            # Also after a defect of ours nothing of the pod goes on unwatched.
+            await self._stop_in_order(self._context.settings.shortest_grace_ms)
             publishing.cancel()
             self._give_back()
 
     # Running.
 
     async def _work(self) -> None:
-        place = await self._find_place()
-        self._place = place
+        address = self._context.addresses.take(self.pod.status.get("podIP"))
+        self._placement = Placement(address, self._context.settings.node_address, {})
         self._publisher.changed()
         for each in self._init:
-            each.start(place)
+            each.start()
             if each.is_sidecar:
                 await each.started.wait()
             else:
@@ -106,35 +110,31 @@ class PodRunner:
                 if not each.view.has_succeeded:
                     return
         for each in self._main:
-            each.start(place)
+            each.start()
         await self._all_finished(self._main)
         await self._stop_in_order(self._grace())
 
     async def _all_finished(self, runners: Iterable[ContainerRunner]) -> None:
         await asyncio.gather(*(r.finished() for r in runners))
 
-    async def _find_place(self) -> Placement:
-        """Choose the pod's address and ports, and publish ports that are not as declared."""
-        address = self._context.addresses.take(self.pod.status.get("podIP"))
-        ports: dict[int, int] = {}
-        containers = (*self.pod.spec.containers, *(self.pod.spec.init_containers or ()))
-        wanted = [p for c in containers for p in self._ports(c)]
-        ports = self._context.addresses.place(address, tuple(dict.fromkeys(wanted)))
-        place = Placement(address, self._context.settings.node_address, ports)
-        known = (self.pod.metadata.annotations or {}).get(HOST_PORTS)
-        moved = {str(port): actual for port, actual in place.moved.items()}
-        if moved or known:
+    async def _place(self, ports: tuple[int, ...]) -> Placement:
+        """Find where these ports can be listened on, and publish those that are not as declared."""
+        async with self._placing:
+            place = self._placement
+            if place is None:
+                raise errors.InvariantViolation(f"pod {self.pod.words} has no address yet")
+            new = tuple(p for p in ports if p not in place.ports)
+            if new:
+                added = self._context.addresses.place(place.address, new)
+                place = Placement(place.address, place.host_address, {**place.ports, **added})
+                self._placement = place
+            moved = {str(port): actual for port, actual in place.moved.items()}
             text = json.dumps(moved) if moved else None
-            await self._until_answered(lambda: self._annotate(text))
-            self._tell_moved(place)
-        return place
-
-    def _ports(self, container: Container) -> tuple[int, ...]:
-        try:
-            entry = launch.entry_for(container, self._context.catalogue)
-        except StartError:
-            entry = None
-        return launch.ports_of(container, entry)
+            if text != self._annotated:
+                await self._until_answered(lambda: self._annotate(text))
+                self._annotated = text
+                self._tell_moved(place)
+            return place
 
     def _tell_moved(self, place: Placement) -> None:
         for port, actual in place.moved.items():
@@ -152,7 +152,12 @@ class PodRunner:
 
     def _runner(self, container: Container, *, is_init: bool) -> ContainerRunner:
         runner = ContainerRunner(
-            self._context, self.pod, container, is_init=is_init, changed=self._publisher.changed
+            self._context,
+            self.pod,
+            container,
+            is_init=is_init,
+            place=self._place,
+            changed=self._publisher.changed,
         )
         key = "initContainerStatuses" if is_init else "containerStatuses"
         for before in self.pod.status.get(key) or ():
@@ -221,9 +226,9 @@ class PodRunner:
         await self._until_answered(delete)
 
     def _give_back(self) -> None:
-        if self._place is not None:
-            moved = self._place.moved.values()
-            self._context.addresses.give_back(self._place.address, moved)
+        place = self._placement
+        if place is not None:
+            self._context.addresses.give_back(place.address, place.moved.values())
 
     # The outside.
 
@@ -254,7 +259,7 @@ class PodRunner:
             containers=tuple(r.view for r in self._main),
             started_at=self._started_at,
             host_ip=self._context.settings.node_address,
-            pod_ip=self._place.address if self._place else None,
+            pod_ip=self._placement.address if self._placement else None,
             failure=self._failure,
         )
         before = (self._publisher.published or self.pod.status).get("conditions") or ()
