@@ -23,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kubernetes" in getattr(item, "fixturenames", ()):
