@@ -12,6 +12,7 @@ from serinus.errors import RefusedError
 from tests.control_plane import bench, build
 
 CLUSTERS = ("model", "local", "kubernetes")
+_BINARIES = pytest.StashKey[build.Binaries | RefusedError]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,14 +35,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("kubernetes"))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the control plane before any test runs: it takes longer than a test may."""
+    if session.config.option.collectonly:
+        return
+    if any(item.get_closest_marker("kubernetes") for item in session.items):
+        try:
+            session.config.stash[_BINARIES] = build.find_or_build(os.environ)
+        except RefusedError as error:
+            session.config.stash[_BINARIES] = error
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def kubernetes() -> AsyncIterator[bench.ControlPlane]:
+async def kubernetes(pytestconfig: pytest.Config) -> AsyncIterator[bench.ControlPlane]:
     """Real etcd, kube-apiserver and kube-controller-manager, started once for the session."""
-    try:
-        binaries = build.find_or_build(os.environ)
-    except RefusedError as error:
-        if error.reason != "NoGo":
-            raise
-        pytest.skip(f"NO REAL KUBERNETES: {error}")
+    binaries = pytestconfig.stash[_BINARIES]
+    if isinstance(binaries, RefusedError):
+        if binaries.reason != "NoGo":
+            raise binaries
+        pytest.skip(f"NO REAL KUBERNETES: {binaries}")
     async with bench.running(binaries) as plane:
         yield plane
