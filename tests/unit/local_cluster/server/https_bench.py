@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,10 @@ async def serving(path: Path) -> AsyncIterator[tuple[Server, Caller]]:
             yield server, Caller(session, f"https://127.0.0.1:{port}", token)
     finally:
         await server.stop()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 20.0) -> None:
+    """Wait for a condition of the world, which nothing here could signal."""
+    async with asyncio.timeout(limit_s):
+        while not await condition():  # noqa: ASYNC110  (what is waited for is another process)
+            await asyncio.sleep(0.01)
