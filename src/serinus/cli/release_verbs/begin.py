@@ -40,6 +40,11 @@ class PromotionOption(enum.StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command("release", rich_help_panel=PANEL, epilog=EPILOG)(with_cluster(release))
+    app.command(
+        "plan",
+        rich_help_panel=PANEL,
+        epilog="Example: serinus plan shop web=shop:1.8 --steps 5,pause:10m,25,pause",
+    )(with_cluster(plan))
 
 
 def release(
@@ -156,3 +161,108 @@ def release(
     )
     work = releasing.release(wish, options, wait=wait, limit=timeout, dry_run=dry_run)
     run_async(work)
+
+
+def plan(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The Deployment: NAME or deployment/NAME.")
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CONTAINER=IMAGE", help="What to try.", show_default=False),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            "--steps",
+            metavar="STEPS",
+            help="Weights in percent and pauses: 5,pause:10m,25,pause.",
+            show_default=False,
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            "--weight",
+            metavar="PERCENT",
+            help="The same as --steps PERCENT,pause.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="A CanaryRelease; options overrule it.",
+            show_default=False,
+        ),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--service",
+            metavar="NAME",
+            help="The Service, if there are several.",
+            show_default=False,
+        ),
+    ] = None,
+    promotion: Annotated[
+        PromotionOption | None,
+        typer.Option("--promotion", help="adopt: no pod is started.", show_default=False),
+    ] = None,
+    mode: Annotated[
+        ModeOption | None,
+        typer.Option("--mode", help="surge: beside a whole stable.", show_default=False),
+    ] = None,
+    settle: Annotated[
+        str | None,
+        typer.Option(
+            "--settle",
+            metavar="TIME",
+            help="What proxies get to follow a change of the Service (2s).",
+            show_default=False,
+        ),
+    ] = None,
+    undo_window: Annotated[
+        str | None,
+        typer.Option(
+            "--undo-window",
+            metavar="TIME",
+            help="Keep the old pods this long at 100 %.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_coarse: Annotated[
+        bool, typer.Option("--allow-coarse", help="Accept a share far above the asked one.")
+    ] = False,
+    allow_recreate: Annotated[
+        bool, typer.Option("--allow-recreate", help="Versions may run side by side all the same.")
+    ] = False,
+    allow_autoscaler: Annotated[
+        bool, typer.Option("--allow-autoscaler", help="Accept that an HPA counts the canary.")
+    ] = False,
+    *,
+    options: ClusterOptions,
+) -> None:
+    """Print every write that a release would make, and make none."""
+    from serinus.cli.release_verbs import planning, wishes
+    from serinus.cli.session import run_async
+
+    wish = wishes.Wish(
+        name=name,
+        images=tuple(images or ()),
+        steps=steps,
+        weight=weight,
+        file=file,
+        service=service,
+        promotion=None if promotion is None else promotion.value,
+        mode=None if mode is None else mode.value,
+        settle=settle,
+        undo_window=undo_window,
+        allow_coarse=allow_coarse,
+        allow_recreate=allow_recreate,
+        allow_autoscaler=allow_autoscaler,
+    )
+    run_async(planning.plan(wish, options))

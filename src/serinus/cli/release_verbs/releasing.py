@@ -40,7 +40,7 @@ async def release(
     images = start.parse_images(list(wish.images))
     async with open_cluster(options) as cluster, commands.time_limit(limit):
         commands.say_where(cluster, name, "release")
-        spec = await _spec(cluster, name, wish, filed)
+        spec = await spec_of(cluster, name, wish, filed)
         lines = Lines(name, verbose=options.verbose)
         seen = await start.check(cluster, Release(name, cluster.namespace, spec))
         for finding in seen.observation.findings:
@@ -58,7 +58,7 @@ async def release(
             return await _drive(cluster, name, lease, lines, wait=wait)
 
 
-async def _spec(
+async def spec_of(
     cluster: KubernetesCluster, name: str, wish: wishes.Wish, filed: Spec | None
 ) -> Spec:
     """Return what is asked for, the Service found and the steps known."""

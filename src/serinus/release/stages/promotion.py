@@ -111,6 +111,9 @@ def roll(draft: Draft) -> None:
     n = draft.status.full_replica_count
     if n is not None and n != draft.target.replica_count:
         draft.act(ScaleStable(replica_count=n))
+        draft.set(stable_replica_count=n)
+        draft.wait(Reason.WAITING_FOR_PODS, f"{draft.target.name} gets its {n} replicas back")
+        return
     draft.act(Resume())
     draft.note(Reason.ROLLING_UPDATE, "the Deployment rolls out while the canary keeps its share")
     draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the Deployment is complete")

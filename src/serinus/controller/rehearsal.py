@@ -1,0 +1,270 @@
+"""Rehearse a release on the model of Kubernetes: every write it would make, in virtual time.
+
+The rounds are the production ones; the cluster is a copy of the real objects in memory, where pods
+become ready at once and a pause for a person is resumed at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from serinus import kubernetes_model as model
+from serinus.api.codec import Release
+from serinus.clock import Instant
+from serinus.controller.ports import Snapshot, Stored
+from serinus.controller.reconcile import Round, reconcile
+from serinus.errors import ClusterError, NotFound, RefusedError
+from serinus.kubernetes_model.controllers import Controllers
+from serinus.release.decision import Reason
+from serinus.release.model import Command, CommandVerb, Spec
+from serinus.release.preflight import OUR_MANAGER
+from serinus.traffic.plan import Manifest
+from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.write import Verb, Write
+
+ROUND_COUNT_MAX = 2_000
+_NODE = "rehearsal"
+_KINDS = {(kind.api_version, kind.kind): kind for kind in model.KINDS}
+_NAMES = {kind.plural: kind for kind in reversed(model.KINDS)}
+_PATCHES = {
+    Verb.MERGE: model.PatchType.MERGE,
+    Verb.STRATEGIC: model.PatchType.STRATEGIC,
+    Verb.JSON: model.PatchType.JSON,
+    Verb.APPLY: model.PatchType.APPLY,
+}
+_OPTIONS = model.WriteOptions(field_manager=OUR_MANAGER, force=True)
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """One write of a rehearsal and when it came, counted from the beginning."""
+
+    after_ms: int
+    write: Write
+
+
+class Rehearsal:
+    """A copy of one namespace, its controllers, and a clock that jumps."""
+
+    def __init__(self, release: Release, objects: Sequence[Manifest], now: Instant) -> None:
+        numbers = itertools.count(1)
+        self._model = model.Cluster(new_id=lambda: f"rehearsal-{next(numbers)}")
+        version = max((_version(o) for o in objects), default=1)
+        nodes = {str(o["spec"].get("nodeName") or _NODE) for o in objects if o["kind"] == "Pod"}
+        surroundings = [_namespace(release.namespace), *map(_node, sorted({*nodes, _NODE}))]
+        self._model.restore([*surroundings, *map(dict, objects)], version)
+        self._controllers = Controllers(self._model, events=False)
+        self._namespace = release.namespace
+        self._began_ms = now
+        self._now = now
+        self._stored = Stored(release, "1")
+        self._command_count = 0
+        self.writes: list[Planned] = []
+
+    async def load(self, _: str) -> Stored | None:
+        """Return the record of the release."""
+        return self._stored
+
+    async def save(self, stored: Stored) -> Stored:
+        """Keep the record."""
+        self._stored = stored
+        return stored
+
+    async def read(self, spec: Spec) -> Snapshot:
+        """Return the copied namespace as it is by now."""
+        target = self._find("deployments", spec.target)
+        services = self._list("services")
+        return Snapshot(
+            target=target,
+            service=self._find("services", spec.service),
+            deployments=self._list("deployments"),
+            replica_sets=self._list("replicasets"),
+            pods=() if target is None else self._pods(target),
+            services=services,
+            slices=tuple(
+                s
+                for s in self._list("endpointslices")
+                if s["metadata"].get("labels", {}).get("kubernetes.io/service-name") == spec.service
+            ),
+            autoscalers=self._list("horizontalpodautoscalers"),
+        )
+
+    async def send(self, write: Write) -> None:
+        """Make a write on the copy, and note it."""
+        resource = _KINDS[write.target.api_version, write.target.kind]
+        name, namespace = write.target.name, write.target.namespace
+        if write.verb is Verb.CREATE:
+            self._model.create(resource, write.body, namespace, now=self._now, options=_OPTIONS)
+        elif write.verb is Verb.DELETE:
+            propagation = write.propagation and model.Propagation(write.propagation.value)
+            options = model.DeleteOptions(propagation=propagation, uid=write.uid)
+            self._model.delete(resource, name, namespace, now=self._now, options=options)
+        else:
+            self._model.patch(
+                resource,
+                name,
+                write.body,
+                namespace,
+                patch_type=_PATCHES[write.verb],
+                now=self._now,
+                options=_OPTIONS,
+                subresource=write.subresource,
+            )
+        # One whose precondition failed is no part of the plan: it is decided anew.
+        self.writes.append(Planned(self._now - self._began_ms, write))
+
+    async def play(self) -> Round:
+        """Go on until the release is at rest; return the last round.
+
+        Raises:
+            RefusedError: it does not come to rest.
+        """
+        for _ in range(ROUND_COUNT_MAX):
+            self._let_the_cluster_act()
+            done = await self._round()
+            if done is None:
+                continue
+            if done.at_rest:
+                return done
+            waiting = done.decision.status.waiting
+            if waiting is not None and waiting.reason == Reason.WAITING_FOR_PERSON.value:
+                self._resume(done)
+            wake_at = done.decision.wake_at
+            if wake_at is not None and not done.sent:
+                self._now = max(self._now, wake_at)
+        raise RefusedError(
+            "NoEnd", "the rehearsal does not come to rest: the release would not either"
+        )
+
+    async def _round(self) -> Round | None:
+        try:
+            return await reconcile(self, self._stored.release.name, self._now)
+        except ClusterError:
+            # A precondition failed, as on a real cluster: the next round reads again.
+            return None
+
+    def _resume(self, done: Round) -> None:
+        self._command_count += 1
+        target = done.observation.target
+        command = Command(
+            id=f"rehearsal-{self._command_count}",
+            verb=CommandVerb.RESUME,
+            revision="" if target is None else target.template,
+        )
+        release = msgspec.structs.replace(self._stored.release, command=command)
+        self._stored = Stored(release, self._stored.version)
+
+    def _let_the_cluster_act(self) -> None:
+        """Run the controllers and the pods until neither has anything to do now."""
+        for _ in range(ROUND_COUNT_MAX):
+            self._controllers.run(self._now)
+            moved_count = sum(self._step_pod(pod) for pod in self._list("pods"))
+            if moved_count == 0:
+                return
+
+    def _step_pod(self, pod: Manifest) -> bool:
+        """Take one pod a step further, as an eager kubelet; return whether there was one to take."""
+        name, resource = pod["metadata"]["name"], _NAMES["pods"]
+        if "deletionTimestamp" in pod["metadata"]:
+            options = model.DeleteOptions(grace_seconds=0)
+            self._model.delete(resource, name, self._namespace, now=self._now, options=options)
+            return True
+        if is_ready(pod):
+            return False
+        if not pod["spec"].get("nodeName"):
+            self._bind(name)
+        conditions = [{"type": kind, "status": "True"} for kind in ("ContainersReady", "Ready")]
+        self._model.patch(
+            resource,
+            name,
+            {
+                "status": {
+                    "phase": "Running",
+                    "podIP": "127.0.0.1",
+                    "podIPs": [{"ip": "127.0.0.1"}],
+                    "conditions": conditions,
+                }
+            },
+            self._namespace,
+            patch_type=model.PatchType.MERGE,
+            now=self._now,
+            options=_OPTIONS,
+            subresource="status",
+        )
+        return True
+
+    def _bind(self, name: str) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": self._namespace},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": _NODE},
+        }
+        self._model.create(
+            _NAMES["pods"],
+            body,
+            self._namespace,
+            now=self._now,
+            name=name,
+            subresource="binding",
+        )
+
+    def _find(self, plural: str, name: str) -> Manifest | None:
+        try:
+            return self._model.get(_NAMES[plural], name, self._namespace)
+        except NotFound:
+            return None
+
+    def _list(self, plural: str) -> tuple[Manifest, ...]:
+        return tuple(self._model.list(_NAMES[plural], self._namespace).items)
+
+    def _pods(self, target: Manifest) -> tuple[Manifest, ...]:
+        labels = target["spec"]["selector"].get("matchLabels") or {}
+        return tuple(
+            pod
+            for pod in self._list("pods")
+            if labels.items() <= (pod["metadata"].get("labels") or {}).items()
+        )
+
+
+def copies(snapshot: Snapshot) -> Iterator[Manifest]:
+    """Yield the objects of a real namespace that a rehearsal needs, as the model keeps them."""
+    groups: tuple[tuple[str, str, Sequence[Manifest]], ...] = (
+        ("apps/v1", "Deployment", snapshot.deployments),
+        ("apps/v1", "ReplicaSet", snapshot.replica_sets),
+        ("v1", "Pod", snapshot.pods),
+        ("v1", "Service", snapshot.services),
+        ("discovery.k8s.io/v1", "EndpointSlice", snapshot.slices),
+    )
+    for api_version, kind, objects in groups:
+        for found in objects:
+            copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
+            yield {**copied, "apiVersion": api_version, "kind": kind}
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "uid": "namespace", "resourceVersion": "1"},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }
+
+
+def _node(name: str) -> dict[str, Any]:
+    """Return the Node of a pod: endpoints of pods without one are left out."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "uid": f"node-{name}", "resourceVersion": "1"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def _version(found: Manifest) -> int:
+    version = str(found["metadata"].get("resourceVersion", "1"))
+    return int(version) if version.isdecimal() else 1
