@@ -3,7 +3,7 @@
 .venv/bin/python scripts/generate_command_reference.py
 """
 
-# ruff: noqa: INP001 - a script, not a package
+
 from __future__ import annotations
 
 import enum

@@ -134,12 +134,12 @@ class Field(NamedTuple):
             return KEPT if omits else None
         if "omitzero" in self.options:
             return OMITTED
-        struct = self.go_type.rpartition(".")[2]
-        if struct in STRUCT_ZEROS:
-            return STRUCT_ZEROS[struct]
         type_ = schema.get("type")
         if self.go_type.startswith(("[]", "map[")) or type_ == "array":
             return OMITTED if omits else None
+        struct = self.go_type.rpartition(".")[2]
+        if struct in STRUCT_ZEROS:
+            return STRUCT_ZEROS[struct]
         if type_ == "object" and "additionalProperties" in schema:
             return OMITTED if omits else None
         if type_ not in ZEROS:

@@ -161,16 +161,11 @@ class Cluster:
         if subresource == "scale":
             return self._scale(call, name, body)
         item, warnings = self._transactions.read(call, body)
-        given = item["metadata"].get("name") or name
-        if given != name:
-            raise failures.bad_request(
-                f"the name of the object ({given}) does not match the name on the URL ({name})"
-            )
+        patching.check_name(item, name)
         self._check_namespace(item, namespace)
         old = self._find(call, name)
         if old is None:
             if subresource is None and call.behaviour.strategy.creates_on_update:
-                item["metadata"].setdefault("name", name)
                 self._admit(resource, name, namespace)
                 return self._transactions.create(call, item, warnings)
             raise failures.not_found(resource, name)

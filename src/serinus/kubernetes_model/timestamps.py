@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 
 from serinus.clock import Instant
+
+
+_MICRO = re.compile(r".*T\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
 
 
 @functools.lru_cache(maxsize=256)
@@ -42,6 +46,8 @@ def canonical(text: str, *, micro: bool) -> str:
     Raises:
         ValueError: it is no time.
     """
+    if micro and not _MICRO.fullmatch(text):
+        raise ValueError(f"{text} has no six digits of a second's fraction")
     if text[-1:] == "Z" and len(text) == (27 if micro else 20):
         parse(text)
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,13 @@ def _default_node(node: dict[str, Any]) -> None:
 
 def _default_secret(secret: dict[str, Any]) -> None:
     secret.setdefault("type", "Opaque")
+    plain = secret.pop("stringData", None)
+    if plain:
+        encoded = {
+            key: binascii.b2a_base64(value.encode(), newline=False).decode()
+            for key, value in plain.items()
+        }
+        secret["data"] = {**secret.get("data", {}), **encoded}
 
 
 def _default_autoscaler(autoscaler: dict[str, Any]) -> None:

@@ -48,6 +48,7 @@ def default_stateful_set(stateful_set: dict[str, Any]) -> None:
     spec.setdefault("revisionHistoryLimit", _HISTORY_LIMIT)
     default_template(spec["template"])
     for claim in spec.get("volumeClaimTemplates", ()):
+        claim["apiVersion"], claim["kind"] = "v1", "PersistentVolumeClaim"
         claim["spec"].setdefault("volumeMode", "Filesystem")
         claim["status"].setdefault("phase", "Pending")
 

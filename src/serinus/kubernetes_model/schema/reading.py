@@ -218,12 +218,19 @@ def _scalar_problem(node: ScalarNode, value: Any, struct: str, path: tuple[str, 
         if node.type == "quantity" and isinstance(value, str):
             return quantity.REFUSAL
         if node.form in {"date-time", "micro-time"} and isinstance(value, str):
-            layout = "2006-01-02T15:04:05Z07:00"
-            return f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
+            return _time_problem(value, micro=node.form == "micro-time")
         if node.form == "byte" and isinstance(value, str):
             return "illegal base64 data at input byte 0"
         return _wrong(value, struct, path, node.go_type)
     return ""
+
+
+def _time_problem(text: str, *, micro: bool) -> str:
+    layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
+    rest, part = text, "2006"
+    if micro and text[10:11] == "T":
+        rest, part = text[19:], ".000000"
+    return f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{part}"'
 
 
 def _wrong(value: Any, struct: str, path: tuple[str, ...], go_type: str) -> str:

@@ -60,7 +60,10 @@ def subdomain(text: str) -> tuple[str, ...]:
 def label(text: str) -> tuple[str, ...]:
     """Return what keeps a text from being a DNS label (namespaces, containers)."""
     problems = ("must be no more than 63 bytes",) if len(text) > 63 else ()
-    return problems if _LABEL.fullmatch(text) else (*problems, LABEL_WORDS)
+    if _LABEL.fullmatch(text):
+        return problems
+    words = "must not contain dots" if _SUBDOMAIN.fullmatch(text) else LABEL_WORDS
+    return (*problems, words)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -157,7 +160,11 @@ def check_metadata(
 ) -> list[Problem]:
     """Return what is wrong with an object's metadata; `rule` judges the name."""
     problems: list[Problem] = []
-    name = metadata.get("name", "")
+    name, base = metadata.get("name", ""), metadata.get("generateName", "")
+    if base:
+        # What ends in a dash may be followed by what ends well.
+        whole = f"{base[:-1]}a" if base[-1] == "-" else base
+        problems += [failures.invalid("metadata.generateName", base, w) for w in rule(whole)]
     if not name:
         problems.append(failures.required("metadata.name", "name or generateName is required"))
     else:

@@ -31,7 +31,7 @@ def check_service(service: dict[str, Any]) -> list[Problem]:
         problems.append(failures.invalid("spec.clusterIPs[0]", "None", words))
     if kind == "ExternalName":
         problems += _check_external_name(spec)
-    problems += _check_ports(ports, kind)
+    problems += _check_ports(ports)
     problems += names.check_labels(spec.get("selector", {}), "spec.selector")
     affinity = spec["sessionAffinity"]
     if affinity not in _AFFINITIES:
@@ -39,6 +39,7 @@ def check_service(service: dict[str, Any]) -> list[Problem]:
     problems += _check_addresses(spec)
     if kind not in _TYPES:
         problems.append(failures.not_supported("spec.type", kind, _TYPES))
+    problems += _check_port_numbers(ports, kind)
     for key in ("externalTrafficPolicy", "internalTrafficPolicy"):
         if key in spec and spec[key] not in _POLICIES:
             problems.append(failures.not_supported(f"spec.{key}", spec[key], _POLICIES))
@@ -71,11 +72,9 @@ def _check_external_name(spec: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_ports(ports: list[dict[str, Any]], kind: str) -> list[Problem]:
+def _check_ports(ports: list[dict[str, Any]]) -> list[Problem]:
     problems: list[Problem] = []
     seen: set[str] = set()
-    node_ports: set[tuple[int, str]] = set()
-    numbers_: set[tuple[int, str]] = set()
     for index, port in enumerate(ports):
         path = f"spec.ports[{index}]"
         name, protocol = port.get("name", ""), port["protocol"]
@@ -84,24 +83,39 @@ def _check_ports(ports: list[dict[str, Any]], kind: str) -> list[Problem]:
         if protocol not in _PROTOCOLS:
             problems.append(failures.not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
         problems += numbers.check_port_or_name(port["targetPort"], f"{path}.targetPort")
-        node_port = port.get("nodePort", 0)
-        if kind == "ClusterIP" and node_port:
-            words = "may not be used when `type` is 'ClusterIP'"
-            problems.append(failures.forbidden_field(f"{path}.nodePort", words))
-        if node_port and (node_port, protocol) in node_ports:
-            problems.append(failures.duplicate(f"{path}.nodePort", node_port))
-        if (port.get("port", 0), protocol) in numbers_:
+    return problems
+
+
+def _check_port_numbers(ports: list[dict[str, Any]], kind: str) -> list[Problem]:
+    """Refuse node ports where there are none, and numbers that are there twice."""
+    problems: list[Problem] = []
+    words = "may not be used when `type` is 'ClusterIP'"
+    if kind == "ClusterIP":
+        problems += [
+            failures.forbidden_field(f"spec.ports[{index}].nodePort", words)
+            for index, port in enumerate(ports)
+            if port.get("nodePort")
+        ]
+    seen: set[tuple[int, str]] = set()
+    for index, port in enumerate(ports):
+        key = (port.get("nodePort", 0), port["protocol"])
+        if key[0] and key in seen:
+            problems.append(failures.duplicate(f"spec.ports[{index}].nodePort", key[0]))
+        seen.add(key)
+    seen.clear()
+    for index, port in enumerate(ports):
+        key = (port["port"], port["protocol"])
+        if key in seen:
             shown = {
                 "Name": "",
-                "Protocol": protocol,
+                "Protocol": key[1],
                 "AppProtocol": None,
-                "Port": port["port"],
+                "Port": key[0],
                 "TargetPort": 0,
                 "NodePort": 0,
             }
-            problems.append(failures.duplicate(path, shown))
-        node_ports.add((node_port, protocol))
-        numbers_.add((port.get("port", 0), protocol))
+            problems.append(failures.duplicate(f"spec.ports[{index}]", shown))
+        seen.add(key)
     return problems
 
 

@@ -80,8 +80,8 @@ class ServiceAddresses:
             return None  # the check of the form words it
         if not inside:
             words = (
-                f"failed to allocate IP {address}: the provided IP ({address}) is not in the valid "
-                f"range. The range of valid IPs is {self._network}"
+                f"failed to allocate IP {address}: the provided network does not match the current "
+                "range"
             )
         elif self._owner_of_address.get(address, key) != key:
             words = f"failed to allocate IP {address}: provided IP is already allocated"

@@ -94,7 +94,7 @@ class BuiltIn(Behaviour):
             item["metadata"]["generation"] = 1
         else:
             item["metadata"].pop("generation", None)
-        if self.strategy.has_status:
+        if self.strategy.has_status and not self.strategy.status_on_create:
             status = self.node.properties["status"]
             item["status"] = reading.empty(status) if isinstance(status, ObjectNode) else {}
         preparation.prepare_create(self.resource.kind, item)

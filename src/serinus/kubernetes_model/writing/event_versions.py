@@ -25,6 +25,10 @@ def to_core(event: dict[str, Any]) -> dict[str, Any]:
 
 def from_core(event: dict[str, Any]) -> dict[str, Any]:
     """Return a core event in the form of events.k8s.io."""
-    renamed = {_REVERSED.get(key, key): value for key, value in event.items()}
+    renamed = {
+        _REVERSED.get(key, key): value
+        for key, value in event.items()
+        if value or not key.startswith("reporting")
+    }
     renamed["apiVersion"] = "events.k8s.io/v1"
     return renamed

@@ -42,6 +42,28 @@ def patched(behaviour: Behaviour, old: Object, patch: Any, patch_type: PatchType
     return result
 
 
+def check_name(item: Manifest, name: str) -> None:
+    """Refuse an object that has another name than the request's, or none.
+
+    A server-side apply by the manager who named more of the metadata last time loses the name when
+    its configuration does not say it.
+
+    Raises:
+        Invalid: the name is missing or differs.
+    """
+    metadata = item.get("metadata")
+    given = metadata.get("name") if isinstance(metadata, dict) else None
+    if not given:
+        raise failures.bad_request(
+            f"the name of the object ({name} based on URL) was undeterminable: name must be "
+            "provided"
+        )
+    if given != name:
+        raise failures.bad_request(
+            f"the name of the object ({given}) does not match the name on the URL ({name})"
+        )
+
+
 def check_place(item: Manifest, old: Object) -> None:
     """Refuse a patch that renames the object or moves it.
 
@@ -49,11 +71,7 @@ def check_place(item: Manifest, old: Object) -> None:
         Invalid: name or namespace differ.
     """
     metadata, before = item["metadata"], old["metadata"]
-    if metadata.get("name", before["name"]) != before["name"]:
-        raise failures.bad_request(
-            f"the name of the object ({metadata['name']}) does not match the name on the URL "
-            f"({before['name']})"
-        )
+    check_name(item, before["name"])
     if metadata.get("namespace", before.get("namespace")) != before.get("namespace"):
         raise failures.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"

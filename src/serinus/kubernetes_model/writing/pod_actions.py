@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from serinus.clock import Instant
 from serinus.kubernetes_model import failures, selectors, timestamps
 from serinus.kubernetes_model.kinds import POD_DISRUPTION_BUDGETS, PODS
@@ -11,6 +13,9 @@ from serinus.kubernetes_model.requests import DeleteOptions, Object, Propagation
 from serinus.kubernetes_model.store import Store
 
 Manifest = dict[str, Any]
+
+# Messages name the subresource too.
+_BINDINGS = msgspec.structs.replace(PODS, plural="pods/binding")
 
 SUCCESS: Manifest = {
     "kind": "Status",
@@ -35,11 +40,13 @@ def bound(pod: Object, binding: Any, now: Instant) -> Manifest:
         raise failures.bad_request("target.name: Required value")
     if "deletionTimestamp" in pod["metadata"]:
         raise failures.conflict(
-            PODS, name, f"pod {name} is being deleted, cannot be assigned to a host"
+            _BINDINGS, name, f"pod {name} is being deleted, cannot be assigned to a host"
         )
     current = pod["spec"].get("nodeName")
     if current:
-        raise failures.conflict(PODS, name, f'pod {name} is already assigned to node "{current}"')
+        raise failures.conflict(
+            _BINDINGS, name, f'pod {name} is already assigned to node "{current}"'
+        )
     metadata = dict(pod["metadata"])
     for key in ("annotations", "labels"):
         added = (binding.get("metadata") or {}).get(key)
@@ -48,6 +55,7 @@ def bound(pod: Object, binding: Any, now: Instant) -> Manifest:
     condition = {
         "type": "PodScheduled",
         "status": "True",
+        "lastProbeTime": None,
         "lastTransitionTime": timestamps.time(now),
     }
     others = [c for c in pod["status"].get("conditions", ()) if c["type"] != "PodScheduled"]

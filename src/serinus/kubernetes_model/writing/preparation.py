@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import Any
 
 from serinus.kubernetes_model import quantity
+
+
+_WITH_NODE_PORTS = {"NodePort", "LoadBalancer"}
 
 
 def prepare_create(kind: str, item: dict[str, Any]) -> None:
@@ -18,8 +20,8 @@ def prepare_create(kind: str, item: dict[str, Any]) -> None:
         finalizers = item["spec"].setdefault("finalizers", [])
         if "kubernetes" not in finalizers:
             finalizers.append("kubernetes")
-    elif kind == "Secret":
-        _encode_string_data(item)
+    elif kind == "Node":
+        _taint(item)
 
 
 def _admit_pod(spec: dict[str, Any]) -> None:
@@ -38,10 +40,32 @@ def _admit_pod(spec: dict[str, Any]) -> None:
             spec["tolerations"] = tolerations = [*tolerations, added]
 
 
+def _taint(node: dict[str, Any]) -> None:
+    """Do what the plugin TaintNodesByCondition does to a new node."""
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    node["spec"]["taints"] = [*node["spec"].get("taints", []), taint]
+
+
+def _drop_ports_of_former_type(spec: dict[str, Any], old: dict[str, Any]) -> None:
+    """Drop what only the former type of a Service needed, unless the user changed it too."""
+    if old.get("type") in _WITH_NODE_PORTS and spec.get("type") not in _WITH_NODE_PORTS:
+        numbers = {port.get("nodePort") for port in spec.get("ports", ())}
+        if numbers <= {None, *(port.get("nodePort") for port in old.get("ports", ()))}:
+            for port in spec.get("ports", ()):
+                port.pop("nodePort", None)
+        if spec.get("externalTrafficPolicy") == old.get("externalTrafficPolicy"):
+            spec.pop("externalTrafficPolicy", None)
+        if spec.get("type") != "LoadBalancer":
+            spec.pop("allocateLoadBalancerNodePorts", None)
+    if spec.get("type") == "ExternalName" and old.get("type") != "ExternalName":
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if spec.get(key) == old.get(key):
+                spec.pop(key, None)
+
+
 def _tolerates(toleration: dict[str, Any], key: str) -> bool:
-    return (
-        toleration.get("key", key) == key and toleration.get("effect", "NoExecute") == "NoExecute"
-    )
+    names, effects = {key, None}, {"NoExecute", None}
+    return toleration.get("key") in names and toleration.get("effect") in effects
 
 
 def prepare_update(
@@ -52,8 +76,8 @@ def prepare_update(
         new["spec"] = old["spec"]
     elif kind == "Pod" and subresource == "status":
         new["status"].setdefault("qosClass", old["status"].get("qosClass"))
-    elif kind == "Secret":
-        _encode_string_data(new)
+    elif kind == "Service" and subresource is None:
+        _drop_ports_of_former_type(new["spec"], old["spec"])
 
 
 def quality_of_service(spec: dict[str, Any]) -> str:
@@ -77,13 +101,3 @@ def _amounts(resources: dict[str, Any], name: str) -> dict[str, Any]:
         for key, value in resources.get(name, {}).items()
         if key in {"cpu", "memory"} and (amount := quantity.parse(value))
     }
-
-
-def _encode_string_data(secret: dict[str, Any]) -> None:
-    plain = secret.pop("stringData", None)
-    if plain:
-        encoded = {
-            key: binascii.b2a_base64(value.encode(), newline=False).decode()
-            for key, value in plain.items()
-        }
-        secret["data"] = {**secret.get("data", {}), **encoded}

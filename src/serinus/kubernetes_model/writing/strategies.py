@@ -34,6 +34,8 @@ class Strategy(msgspec.Struct, frozen=True):
     """A PUT of a name that is free creates the object."""
     status_keeps: tuple[str, ...] = ()
     """Metadata that a write to the status does not change."""
+    status_on_create: bool = False
+    """A new object may bring its status (nodes register themselves so)."""
     graceful: bool = False
 
 
@@ -52,7 +54,7 @@ _BY_KIND = {
     "HorizontalPodAutoscaler": _WITH_STATUS,
     "Lease": Strategy(creates_on_update=True, needs_version=True),
     "Namespace": _WITH_STATUS,
-    "Node": _WITH_STATUS,
+    "Node": Strategy(has_status=True, status_on_create=True),
     "Pod": Strategy(
         generation=Generation.SPEC,
         has_status=True,

@@ -19,7 +19,7 @@ from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.requests import FieldValidation, Object, WriteOptions, Written
 from serinus.kubernetes_model.schema import reading
 from serinus.kubernetes_model.store import Store
-from serinus.kubernetes_model.writing import deletion, ownership, strategies
+from serinus.kubernetes_model.writing import deletion, ownership, patching, strategies
 from serinus.kubernetes_model.writing.addresses import ServiceAddresses
 from serinus.kubernetes_model.writing.behaviour import Behaviour, Manifest, refuse_unreadable
 
@@ -128,7 +128,7 @@ class Transactions:
             call.behaviour, None, config, call.writer, force=call.options.force
         )
         entries = merged["metadata"].pop("managedFields", None)
-        _check_name(merged, name)
+        patching.check_name(merged, name)
         item, warnings = self._reread(call, merged)
         metadata = item["metadata"]
         self._place(call, metadata)
@@ -149,7 +149,9 @@ class Transactions:
             raise failures.conflict(
                 call.behaviour.resource,
                 before["name"],
-                f"Precondition failed: UID in precondition: {uid}, "
+                "StorageError: invalid object, Code: 4, Key: /registry/"
+                f"{call.behaviour.resource.plural}/{_key(old)}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
                 f"UID in object meta: {before['uid']}",
             )
         ownership.track_update(call.behaviour, old, item, call.writer)
@@ -159,7 +161,7 @@ class Transactions:
         """Apply a configuration to an object that is there."""
         merged = ownership.apply(call.behaviour, old, config, call.writer, force=call.options.force)
         entries = merged["metadata"].pop("managedFields", None)
-        _check_name(merged, old["metadata"]["name"])
+        patching.check_name(merged, old["metadata"]["name"])
         item, warnings = self._reread(call, merged)
         if entries:
             item["metadata"]["managedFields"] = entries
@@ -169,7 +171,7 @@ class Transactions:
         self, call: Call, old: Object, patched: Manifest, shown: str | None = None
     ) -> Written:
         """Replace an object by the result of a patch; `shown` stands for it in refusals."""
-        _check_name(patched, old["metadata"]["name"])
+        patching.check_name(patched, old["metadata"]["name"])
         item, warnings = self._reread(call, patched, shown)
         ownership.track_update(call.behaviour, old, item, call.writer)
         return self.finish_update(call, old, item, warnings)
@@ -188,7 +190,7 @@ class Transactions:
             if generation is not None:
                 item["metadata"]["generation"] = generation
         if resource.kind == "Service" and call.subresource is None:
-            self._carry_addresses(resource.kind, item, old)
+            self._carry_addresses(item, old)
         problems = behaviour.problems(item, old, call.subresource)
         if not problems and resource.kind == "Service" and call.subresource is None:
             problems = self._addresses.allocate(_key(item), item, old)
@@ -268,16 +270,17 @@ class Transactions:
         )
 
     @staticmethod
-    def _carry_addresses(kind: str, item: Manifest, old: Object) -> None:
+    def _carry_addresses(item: Manifest, old: Object) -> None:
         """Keep what was allocated where an update leaves it open."""
-        del kind
         spec, before = item["spec"], old["spec"]
         if spec["type"] == "ExternalName":
             return
         if not spec.get("clusterIP") and not spec.get("clusterIPs") and "clusterIP" in before:
             spec["clusterIP"] = before["clusterIP"]
             spec["clusterIPs"] = before.get("clusterIPs", [before["clusterIP"]])
-        elif spec.get("clusterIP") and not spec.get("clusterIPs"):
+        elif spec.get("clusterIP") and (
+            not spec.get("clusterIPs") or spec["clusterIPs"] == before.get("clusterIPs")
+        ):
             spec["clusterIPs"] = [spec["clusterIP"]]
         for key in ("ipFamilies", "ipFamilyPolicy"):
             if key in before:
@@ -290,20 +293,6 @@ def _unregistered(resource: Resource, version: str, kind: str) -> errors.Invalid
         f'{resource.kind}: no kind "{kind}" is registered for version "{version}" in scheme '
         '"pkg/runtime/scheme.go:111"'
     )
-
-
-def _check_name(patched: Manifest, name: str) -> None:
-    """Refuse the result of a patch that lost its name.
-
-    A server-side apply by the manager who named more of the metadata last time loses the name when
-    its configuration does not say it.
-    """
-    metadata = patched.get("metadata")
-    if not (isinstance(metadata, dict) and metadata.get("name")):
-        raise failures.bad_request(
-            f"the name of the object ({name} based on URL) was undeterminable: name must be "
-            "provided"
-        )
 
 
 def _judge_unknown(call: Call, unknown: list[str]) -> tuple[str, ...]:
