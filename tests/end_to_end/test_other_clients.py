@@ -23,9 +23,11 @@ pytestmark = pytest.mark.xdist_group("kubectl")
 
 @pytest.fixture
 def official(kubectl: Kubectl) -> Iterator[kubernetes.client.ApiClient]:
-    client = kubernetes.config.new_client_from_config(config_file=str(kubectl.kubeconfig))
+    client: kubernetes.client.ApiClient = kubernetes.config.new_client_from_config(  # type: ignore[no-untyped-call] # it has no annotations
+        config_file=str(kubectl.kubeconfig)
+    )
     yield client
-    client.close()
+    client.close()  # type: ignore[no-untyped-call] # nor has this
 
 
 def _deployment(name: str) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def test_the_official_client_reads_writes_watches_and_reads_logs(
     apps: Any = kubernetes.client.AppsV1Api(official)
     core: Any = kubernetes.client.CoreV1Api(official)
     apps.create_namespaced_deployment(space, _deployment("shop"))
-    watch: Any = kubernetes.watch.Watch()
+    watch: Any = kubernetes.watch.Watch()  # type: ignore[no-untyped-call] # nor has this
     for event in watch.stream(apps.list_namespaced_deployment, space, timeout_seconds=30):
         if (event["object"].status.available_replicas or 0) == 1:
             watch.stop()

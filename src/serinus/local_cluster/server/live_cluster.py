@@ -16,6 +16,7 @@ import msgspec
 from serinus.clock import Clock
 from serinus.kubernetes_model import Change, ChangeType, Cluster, Object, Resource
 from serinus.kubernetes_model.controllers import Controllers
+from serinus.kubernetes_model.kinds import CUSTOM_RESOURCE_DEFINITIONS
 from serinus.local_cluster.server.durable_log import DurableLog, LogFull, Record
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class LiveCluster:
     def __init__(self, cluster: Cluster, log: DurableLog, clock: Clock) -> None:
         self.cluster = cluster
         self.clock = clock
+        self.kinds_version = 0
+        """Grows whenever the served kinds may have changed."""
         self._log = log
         self._pending: list[Change] = []
         self._bodies: dict[_Key, tuple[Object, bytes]] = {}
@@ -73,6 +76,7 @@ class LiveCluster:
         if not version:
             return False
         self.cluster.restore(objects, version)
+        self.kinds_version += 1
         return True
 
     def start_controllers(self) -> None:
@@ -121,6 +125,8 @@ class LiveCluster:
 
     def _note(self, change: Change) -> None:
         self._pending.append(change)
+        if change.resource.plural == CUSTOM_RESOURCE_DEFINITIONS.plural:
+            self.kinds_version += 1
 
     def _commit(self) -> None:
         if not self._pending:
@@ -150,6 +156,7 @@ class LiveCluster:
         """Make the memory what the log says."""
         self._bodies.clear()
         self.cluster.restore(*self._log.load())
+        self.kinds_version += 1
         self._pending.clear()
         if self._controllers is not None:
             self._controllers.close()

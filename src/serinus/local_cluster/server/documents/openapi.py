@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from serinus import errors
-from serinus.kubernetes_model import Cluster, Object, PatchType, Resource
+from serinus.kubernetes_model import Object, PatchType, Resource
 from serinus.kubernetes_model.kinds import CUSTOM_RESOURCE_DEFINITIONS
 from serinus.kubernetes_model.schema import loader
 from serinus.local_cluster.server.documents.discovery import VERSION
+from serinus.local_cluster.server.live_cluster import LiveCluster
 
 _REFERENCE = "#/components/schemas/"
 _INFO = {"title": "Kubernetes", "version": VERSION}
@@ -29,9 +30,10 @@ _PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force")
 class OpenAPI:
     """Make the documents of one cluster; each is kept until the resources change."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._known: tuple[Resource, ...] = ()
+    def __init__(self, live: LiveCluster) -> None:
+        self._live = live
+        self._cluster = live.cluster
+        self._kinds_version = -1
         self._documents: dict[str, bytes] = {}
 
     def index(self) -> dict[str, Any]:
@@ -80,8 +82,8 @@ class OpenAPI:
         }
 
     def _forget_if_changed(self) -> None:
-        if self._known is not self._cluster.resources:
-            self._known = self._cluster.resources
+        if self._kinds_version != self._live.kinds_version:
+            self._kinds_version = self._live.kinds_version
             self._documents.clear()
 
     def _paths(self) -> list[str]:

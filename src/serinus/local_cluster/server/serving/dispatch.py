@@ -33,13 +33,13 @@ class Dispatch:
     def __init__(self, live: LiveCluster, logs: PodLogs) -> None:
         self._live = live
         self._logs = logs
-        self._targets = Targets(live.cluster)
+        self._targets = Targets(live)
         self._tables = Tables(self._definition_of)
         presenter = Presenter(live, self._tables)
         self._reader = Reader(live, presenter)
         self._writer = Writer(live, presenter)
         self._discovery = Discovery(live.cluster)
-        self._openapi = OpenAPI(live.cluster)
+        self._openapi = OpenAPI(live)
 
     def answer(self, call: Call) -> Reply | Watch | LogOptions:
         """Return the answer, or what describes the stream that is the answer.

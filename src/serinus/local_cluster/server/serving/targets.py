@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from serinus import errors
-from serinus.kubernetes_model import Cluster, Resource
+from serinus.kubernetes_model import Resource
+from serinus.local_cluster.server.live_cluster import LiveCluster
 
 # Subresources of other kinds than objects: answered with what to do instead.
 _ABSENT = {
@@ -32,9 +33,9 @@ class Target(msgspec.Struct, frozen=True):
 class Targets:
     """Read paths against the resources that a cluster serves at the moment."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._known: tuple[Resource, ...] = ()
+    def __init__(self, live: LiveCluster) -> None:
+        self._live = live
+        self._kinds_version = -1
         self._by_path: dict[tuple[str, str, str], Resource] = {}
 
     def find(self, segments: tuple[str, ...]) -> Target:
@@ -65,7 +66,7 @@ class Targets:
 
     def unknown(self, segments: tuple[str, ...]) -> errors.NotFound:
         """Return the error for a path that names nothing here."""
-        served = ", ".join(sorted({r.qualified_name for r in self._cluster.resources}))
+        served = ", ".join(sorted({r.qualified_name for r in self._live.cluster.resources}))
         return errors.NotFound(
             f"the local cluster has nothing at /{'/'.join(segments)}; the kinds that it knows are: "
             f"{served}",
@@ -78,9 +79,10 @@ class Targets:
         return not group and len(rest) == 3 and rest[2] in {"status", "finalize"}
 
     def _resource(self, group: str, version: str, plural: str) -> Resource | None:
-        if self._known is not self._cluster.resources:
-            self._known = self._cluster.resources
-            self._by_path = {(r.group, r.version, r.plural): r for r in self._known}
+        if self._kinds_version != self._live.kinds_version:
+            self._kinds_version = self._live.kinds_version
+            served = self._live.cluster.resources
+            self._by_path = {(r.group, r.version, r.plural): r for r in served}
         return self._by_path.get((group, version, plural))
 
 

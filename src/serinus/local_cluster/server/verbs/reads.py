@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from serinus import errors
 from serinus.kubernetes_model import failures
-from serinus.kubernetes_model.writing import scale
 from serinus.local_cluster.server.live_cluster import LiveCluster
 from serinus.local_cluster.server.serving.call import Call, Reply
 from serinus.local_cluster.server.serving.targets import Target
@@ -22,9 +21,12 @@ class Reader:
         """Return one object, its status or its scale."""
         if target.subresource not in {None, "status", "scale"}:
             raise failures.method_not_allowed(target.resource, "get")
-        item = self._live.cluster.get(target.resource, target.name or "", target.namespace)
-        if target.subresource == "scale":
-            item = scale.of_object(item)
+        item = self._live.cluster.get(
+            target.resource,
+            target.name or "",
+            target.namespace,
+            subresource=target.subresource,
+        )
         return self._presenter.one(call, target.resource, item)
 
     def list(self, call: Call, target: Target) -> Reply:

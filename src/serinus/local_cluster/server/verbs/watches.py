@@ -17,7 +17,6 @@ import msgspec
 from serinus import errors
 from serinus.kubernetes_model import Change, ChangeType, Object, Resource, failures, selectors
 from serinus.kubernetes_model.selectors import LabelSelector
-from serinus.kubernetes_model.writing import event_versions
 from serinus.local_cluster.server.live_cluster import LiveCluster, Published
 from serinus.local_cluster.server.serving import answers
 from serinus.local_cluster.server.serving.answers import Form, Wish
@@ -152,7 +151,7 @@ class Watch:
         if self._wish.form is Form.OBJECT and self._stored:
             self._push(published.frame(type_))
         else:
-            self._push(self._said(type_, self._own(change.object)))
+            self._push(self._said(type_, self._live.cluster.view(self._resource, change.object)))
 
     def _type_for(self, change: Change) -> ChangeType | None:
         """Return what a change is to one who sees a selection: objects come and go."""
@@ -183,12 +182,6 @@ class Watch:
                 self._push(self._said(ChangeType.ADDED, item))
         if self._options.initial_events:
             self._push(self._bookmark(annotations={_INITIAL_EVENTS_END: "true"}))
-
-    def _own(self, item: Object) -> Object:
-        """Return the object as this resource shows it: only Events are kept in another form."""
-        if self._stored:
-            return item
-        return event_versions.from_core(item)
 
     def _said(self, type_: ChangeType, item: Object) -> bytes:
         if self._wish.form is Form.TABLE:
