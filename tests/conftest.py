@@ -46,6 +46,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.stash[_BINARIES] = error
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once and loudly why nothing ran on real Kubernetes."""
+    binaries = config.stash.get(_BINARIES, None)
+    if isinstance(binaries, RefusedError) and binaries.reason == "NoGo":
+        terminalreporter.section("NO REAL KUBERNETES", red=True, bold=True)
+        terminalreporter.line(f"{binaries}; the tests marked `kubernetes` were skipped", red=True)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kubernetes(pytestconfig: pytest.Config) -> AsyncIterator[bench.ControlPlane]:
     """Real etcd, kube-apiserver and kube-controller-manager, started once for the session."""
@@ -53,6 +63,6 @@ async def kubernetes(pytestconfig: pytest.Config) -> AsyncIterator[bench.Control
     if isinstance(binaries, RefusedError):
         if binaries.reason != "NoGo":
             raise binaries
-        pytest.skip(f"NO REAL KUBERNETES: {binaries}")
+        pytest.skip("no real Kubernetes")
     async with bench.running(binaries) as plane:
         yield plane

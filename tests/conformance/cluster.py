@@ -162,6 +162,10 @@ class Cluster(Protocol):
         fields: str | None = None,
     ) -> Watch: ...
 
+    async def define(self, definition: Object) -> None:
+        """Create a CustomResourceDefinition; return when its kind is served, by its plural."""
+        ...
+
     async def eventually(
         self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
     ) -> T:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from serinus.errors import ClusterError, NotFound
+from serinus.errors import ClusterError, NotFound, Unavailable
 from serinus.kube import kinds
 from serinus.kube.client import Client, WatchEvent
 from serinus.kube.kinds import Kind
@@ -42,6 +42,8 @@ class HttpCluster:
     def __init__(self, client: Client, namespace: str, warnings: list[str]) -> None:
         self._client = client
         self._watches: list[_HttpWatch] = []
+        self._kinds = dict(_KINDS)
+        self._definitions: list[str] = []
         self.namespace = namespace
         self.warnings = warnings
         self.pods = InstantPods(self)
@@ -53,7 +55,7 @@ class HttpCluster:
         self, kind: str, name: str, *, namespace: str | None = None, subresource: str | None = None
     ) -> Object:
         where = self._where(kind, namespace)
-        return await self._client.get(_KINDS[kind], name, where, subresource=subresource)
+        return await self._client.get(self._kinds[kind], name, where, subresource=subresource)
 
     async def list(
         self,
@@ -66,7 +68,7 @@ class HttpCluster:
         continue_token: str | None = None,
     ) -> Page:
         # The client joins all pages; a case about pages needs each by itself.
-        path = Target(_KINDS[kind], namespace=self._where(kind, namespace)).path
+        path = Target(self._kinds[kind], namespace=self._where(kind, namespace)).path
         query = {
             "labelSelector": labels,
             "fieldSelector": fields,
@@ -96,10 +98,10 @@ class HttpCluster:
     ) -> Object:
         where = self._where(kind, namespace)
         if field_validation is not None:
-            path = Target(_KINDS[kind], namespace=where).path
+            path = Target(self._kinds[kind], namespace=where).path
             return await self._validated("POST", path, body, field_validation)
         return await self._client.create(
-            _KINDS[kind],
+            self._kinds[kind],
             body,
             where,
             name=name,
@@ -120,10 +122,10 @@ class HttpCluster:
     ) -> Object:
         where = self._where(kind, None)
         if field_validation is not None:
-            path = Target(_KINDS[kind], body["metadata"]["name"], where, subresource).path
+            path = Target(self._kinds[kind], body["metadata"]["name"], where, subresource).path
             return await self._validated("PUT", path, body, field_validation)
         return await self._client.replace(
-            _KINDS[kind],
+            self._kinds[kind],
             body,
             where,
             subresource=subresource,
@@ -146,11 +148,11 @@ class HttpCluster:
     ) -> Object:
         where = self._where(kind, namespace)
         if field_validation is not None:
-            path = Target(_KINDS[kind], name, where, subresource).path
+            path = Target(self._kinds[kind], name, where, subresource).path
             media = _PATCH_TYPES[type].value
             return await self._validated("PATCH", path, body, field_validation, media)
         return await self._client.patch(
-            _KINDS[kind],
+            self._kinds[kind],
             name,
             where,
             body,
@@ -171,7 +173,7 @@ class HttpCluster:
         dry_run: bool = False,
     ) -> Object:
         return await self._client.apply(
-            _KINDS[kind],
+            self._kinds[kind],
             body,
             self._where(kind, None),
             field_manager=manager,
@@ -193,7 +195,7 @@ class HttpCluster:
         dry_run: bool = False,
     ) -> Object:
         return await self._client.delete(
-            _KINDS[kind],
+            self._kinds[kind],
             name,
             self._where(kind, namespace),
             propagation=propagation,
@@ -206,7 +208,7 @@ class HttpCluster:
     async def delete_collection(
         self, kind: str, *, labels: str | None = None, grace_seconds: int | None = None
     ) -> None:
-        path = Target(_KINDS[kind], namespace=self._where(kind, None)).path
+        path = Target(self._kinds[kind], namespace=self._where(kind, None)).path
         body = DeleteOptions(grace_period_s=grace_seconds).body()
         await self._raw("DELETE", path, {"labelSelector": labels}, body=body)
 
@@ -219,7 +221,7 @@ class HttpCluster:
         fields: str | None = None,
     ) -> _HttpWatch:
         events = self._client.watch(
-            _KINDS[kind],
+            self._kinds[kind],
             self._where(kind, None),
             resource_version=from_version,
             label_selector=labels,
@@ -228,6 +230,31 @@ class HttpCluster:
         watch = _HttpWatch(events)
         self._watches.append(watch)
         return watch
+
+    async def define(self, definition: Object) -> None:
+        spec, name = definition["spec"], definition["metadata"]["name"]
+        await self._client.create(kinds.CUSTOM_RESOURCE_DEFINITIONS, definition)
+        self._definitions.append(name)
+        names = spec["names"]
+        self._kinds[names["plural"]] = Kind(
+            group=spec["group"],
+            version=spec["versions"][0]["name"],
+            kind=names["kind"],
+            plural=names["plural"],
+            namespaced=spec["scope"] == "Namespaced",
+        )
+
+        async def served() -> None:
+            found = await self._client.get(kinds.CUSTOM_RESOURCE_DEFINITIONS, name)
+            conditions = {c["type"]: c["status"] for c in found["status"].get("conditions", [])}
+            assert conditions.get("Established") == "True", found["status"]
+            try:
+                await self.list(names["plural"])
+            except Unavailable as error:
+                # Established or not, the first answers may be "storage is (re)initializing".
+                raise AssertionError(str(error)) from error
+
+        await self.eventually(served)
 
     async def eventually(
         self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
@@ -255,13 +282,16 @@ class HttpCluster:
         """End the watches; leave the namespace to the namespace controller."""
         for watch in self._watches:
             await watch.close()
+        for name in self._definitions:
+            with contextlib.suppress(NotFound):
+                await self._client.delete(kinds.CUSTOM_RESOURCE_DEFINITIONS, name)
         with contextlib.suppress(ClusterError):
             await self._client.delete(kinds.NAMESPACES, self.namespace)
             # No kubelet answers for the pods that are bound.
             await self.delete_collection("pods", grace_seconds=0)
 
     def _where(self, kind: str, namespace: str | None) -> str | None:
-        return (namespace or self.namespace) if _KINDS[kind].namespaced else None
+        return (namespace or self.namespace) if self._kinds[kind].namespaced else None
 
     async def _validated(
         self, method: str, path: str, body: Any, validation: FieldValidation, media: str = ""

@@ -47,6 +47,7 @@ class ModelCluster:
         numbers = itertools.count(1)
         self._model = model.Cluster(new_id=lambda: str(uuid.UUID(int=next(numbers), version=4)))
         self._controllers = Controllers(self._model)
+        self._resources = dict(_RESOURCES)
         self._now = _START_MS
         self.namespace = namespace
         self.warnings: list[str] = []
@@ -61,7 +62,7 @@ class ModelCluster:
         self, kind: str, name: str, *, namespace: str | None = None, subresource: str | None = None
     ) -> Object:
         where = self._where(kind, namespace)
-        found = self._model.get(_RESOURCES[kind], name, where, subresource=subresource)
+        found = self._model.get(self._resources[kind], name, where, subresource=subresource)
         copied: Object = _copy(found)
         return copied
 
@@ -76,7 +77,7 @@ class ModelCluster:
         continue_token: str | None = None,
     ) -> Page:
         found = self._model.list(
-            _RESOURCES[kind],
+            self._resources[kind],
             self._where(kind, namespace),
             label_selector=labels,
             field_selector=fields,
@@ -104,8 +105,8 @@ class ModelCluster:
     ) -> Object:
         return self._wrote(
             self._model.create(
-                _RESOURCES[kind],
-                _typed(kind, body),
+                self._resources[kind],
+                _typed(self._resources[kind], body),
                 self._where(kind, namespace),
                 now=self._now,
                 name=name,
@@ -126,9 +127,9 @@ class ModelCluster:
     ) -> Object:
         return self._wrote(
             self._model.replace(
-                _RESOURCES[kind],
+                self._resources[kind],
                 body["metadata"]["name"],
-                _typed(kind, body),
+                _typed(self._resources[kind], body),
                 self._where(kind, None),
                 now=self._now,
                 subresource=subresource,
@@ -151,7 +152,7 @@ class ModelCluster:
     ) -> Object:
         return self._wrote(
             self._model.patch(
-                _RESOURCES[kind],
+                self._resources[kind],
                 name,
                 _copy(body),
                 self._where(kind, namespace),
@@ -174,9 +175,9 @@ class ModelCluster:
     ) -> Object:
         return self._wrote(
             self._model.patch(
-                _RESOURCES[kind],
+                self._resources[kind],
                 body["metadata"]["name"],
-                _typed(kind, body),
+                _typed(self._resources[kind], body),
                 self._where(kind, None),
                 patch_type=model.PatchType.APPLY,
                 now=self._now,
@@ -206,12 +207,14 @@ class ModelCluster:
         )
         where = self._where(kind, namespace)
         return self._wrote(
-            self._model.delete(_RESOURCES[kind], name, where, now=self._now, options=options)
+            self._model.delete(self._resources[kind], name, where, now=self._now, options=options)
         )
 
     async def delete_collection(self, kind: str, *, labels: str | None = None) -> None:
         where = self._where(kind, None)
-        self._model.delete_collection(_RESOURCES[kind], where, now=self._now, label_selector=labels)
+        self._model.delete_collection(
+            self._resources[kind], where, now=self._now, label_selector=labels
+        )
 
     def watch(
         self,
@@ -221,12 +224,12 @@ class ModelCluster:
         labels: str | None = None,
         fields: str | None = None,
     ) -> _ModelWatch:
-        asked = reads.query(_RESOURCES[kind], labels, fields)
+        asked = reads.query(self._resources[kind], labels, fields)
         return _ModelWatch(self, kind, int(from_version), asked)
 
     def changes(self, kind: str, version: int) -> Sequence[model.Change]:
         """Return what changed in the case's namespace after a version; 0 begins with what is there."""
-        resource = _RESOURCES[kind]
+        resource = self._resources[kind]
         if version == 0:
             there = self._model.list(resource, self._where(kind, None))
             return [
@@ -244,6 +247,17 @@ class ModelCluster:
             for change in self._model.changes_since(resource, version)
             if change.object["metadata"].get("namespace") == self._where(kind, None)
         ]
+
+    async def define(self, definition: Object) -> None:
+        resource = _RESOURCES["customresourcedefinitions"]
+        self._model.create(resource, _copy(definition), now=self._now)
+        self._controllers.run(self._now)
+        spec = definition["spec"]
+        found = self._model.resource(
+            f"{spec['group']}/{spec['versions'][0]['name']}", spec["names"]["kind"]
+        )
+        assert found is not None, "the new kind is not served"
+        self._resources[found.plural] = found
 
     async def eventually(
         self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
@@ -281,7 +295,7 @@ class ModelCluster:
         self._now = min(wanted, deadline)
 
     def _where(self, kind: str, namespace: str | None) -> str | None:
-        return (namespace or self.namespace) if _RESOURCES[kind].namespaced else None
+        return (namespace or self.namespace) if self._resources[kind].namespaced else None
 
     def _wrote(self, written: model.Written) -> Object:
         self.warnings.extend(written.warnings)
@@ -329,9 +343,8 @@ def _options(
     )
 
 
-def _typed(kind: str, body: Object) -> Object:
+def _typed(resource: model.Resource, body: Object) -> Object:
     """Return a copy with the type that the client's callers may leave out."""
-    resource = _RESOURCES[kind]
     return {"apiVersion": resource.api_version, "kind": resource.kind, **_copy(body)}
 
 
