@@ -1,14 +1,15 @@
-"""A node on a real control plane, and what tests ask of its pods."""
+"""A node on an API server, and what tests ask of its pods."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import yaml
 
@@ -20,9 +21,20 @@ from serinus.local_cluster.node.context import Settings
 
 Manifest = dict[str, Any]
 WITHIN_S = 20.0
+SERVICE_NETWORK = "10.0.0.0/24"
 QUICK = Settings(
     restart_first_ms=100, restart_ceiling_ms=200, shortest_grace_ms=300, shutdown_grace_ms=300
 )
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Where pods and node ports are."""
+
+    pod_cidr: str
+    node_address: str
+
+
+LOOPBACK = Network("127.1.0.0/16", "127.0.0.1")
 
 
 class Bench:
@@ -111,11 +123,20 @@ async def bench(kubeconfig: Path, namespace: str, state: Path) -> AsyncIterator[
 
 @contextlib.asynccontextmanager
 async def node(
-    kubeconfig: Path, state: Path, *, images: Sequence[Path] = (), settings: Settings = QUICK
+    kubeconfig: Path,
+    state: Path,
+    *,
+    images: Sequence[Path] = (),
+    network: Network | None = None,
 ) -> AsyncIterator[None]:
     """Run a node in this process."""
+    network = network or LOOPBACK
     options = run.NodeOptions(
-        kubeconfig=kubeconfig, state=state, images=tuple(images), settings=settings
+        kubeconfig=kubeconfig,
+        state=state,
+        images=tuple(images),
+        pod_cidr=network.pod_cidr,
+        settings=msgspec.structs.replace(QUICK, node_address=network.node_address),
     )
     stop = asyncio.Event()
     running = asyncio.create_task(run.run(options, stop))
@@ -178,6 +199,20 @@ async def until(condition_: Callable[[], Any]) -> None:
             if condition_():
                 return
             await asyncio.sleep(0.02)
+
+
+async def until_true(condition_: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if await condition_():
+                return
+            await asyncio.sleep(0.02)
+
+
+def port_of(kubeconfig: Path) -> int:
+    """Return the port of the first cluster of a kubeconfig."""
+    content = yaml.safe_load(kubeconfig.read_text())
+    return int(content["clusters"][0]["cluster"]["server"].rpartition(":")[2])
 
 
 def redirected(kubeconfig: Path, port: int, to: Path) -> Path:

@@ -16,7 +16,6 @@ import pytest
 from serinus import process
 from serinus.errors import RefusedError
 from serinus.local_cluster.node import run
-from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.node import bench
 from tests.end_to_end.node.bench import Bench, a_pod, a_script, is_ready, main_status
 
@@ -40,11 +39,11 @@ async def node_process(kubeconfig: Path, state: Path) -> AsyncIterator[asyncio.s
 
 
 async def test_a_node_killed_with_its_pods_leaves_no_process_and_the_next_one_runs_them_again(
-    kubernetes: ControlPlane, idle_bench: Bench
+    kubeconfig: Path, idle_bench: Bench
 ) -> None:
     # A process that has left its parent survives the kill of the node: the next node ends it.
     script = "(trap '' HUP TERM; sleep 62) & echo up; exec sleep 61"
-    async with node_process(kubernetes.kubeconfig, idle_bench.state) as first:
+    async with node_process(kubeconfig, idle_bench.state) as first:
         await idle_bench.create(a_script(script))
         await idle_bench.create(a_pod("web"))
         pod = await idle_bench.until_ready("shop")
@@ -57,7 +56,7 @@ async def test_a_node_killed_with_its_pods_leaves_no_process_and_the_next_one_ru
         if sys.platform == "linux":
             await bench.until(lambda: bench.processes_of(web) == [])
             await bench.until(lambda: len(bench.processes_of(pod)) == 1)
-    async with node_process(kubernetes.kubeconfig, idle_bench.state) as second:
+    async with node_process(kubeconfig, idle_bench.state) as second:
         again = await idle_bench.until(
             "shop", lambda p: main_status(p)["restartCount"] == 1 and is_ready(p)
         )
@@ -73,11 +72,9 @@ async def test_a_node_killed_with_its_pods_leaves_no_process_and_the_next_one_ru
     assert bench.processes_of(web) == []
 
 
-async def test_a_second_node_in_the_same_folder_is_refused(
-    kubernetes: ControlPlane, shop: Bench
-) -> None:
+async def test_a_second_node_in_the_same_folder_is_refused(kubeconfig: Path, shop: Bench) -> None:
     with pytest.raises(RefusedError, match="another node uses"):
-        await run.run(run.NodeOptions(kubeconfig=kubernetes.kubeconfig, state=shop.state))
+        await run.run(run.NodeOptions(kubeconfig=kubeconfig, state=shop.state))
 
 
 class Relay:
@@ -118,14 +115,14 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def test_a_dead_api_server_touches_no_pod_and_the_node_goes_on_when_it_is_back(
-    kubernetes: ControlPlane, idle_bench: Bench, tmp_path: Path
+    kubeconfig: Path, idle_bench: Bench, tmp_path: Path
 ) -> None:
-    relay = Relay(int(kubernetes.url.rpartition(":")[2]))
+    relay = Relay(bench.port_of(kubeconfig))
     await relay.open()
-    kubeconfig = bench.redirected(kubernetes.kubeconfig, relay.port, tmp_path / "kubeconfig")
+    redirected = bench.redirected(kubeconfig, relay.port, tmp_path / "kubeconfig")
     flag = tmp_path / "flag"
     probe = {"exec": {"command": ["test", "-e", str(flag)]}, "periodSeconds": 1}
-    async with bench.node(kubeconfig, idle_bench.state), aiohttp.ClientSession() as session:
+    async with bench.node(redirected, idle_bench.state), aiohttp.ClientSession() as session:
         await idle_bench.create(a_pod("web", ports=[{"containerPort": 8080}]))
         await idle_bench.create(a_script("exec sleep 60", readinessProbe=probe))
         web = await idle_bench.until_ready("web")

@@ -11,7 +11,6 @@ from pathlib import Path
 import aiohttp
 
 from serinus.kube import kinds
-from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.node import bench
 from tests.end_to_end.node.bench import Bench, a_pod, a_script, condition, main_status
 
@@ -153,11 +152,11 @@ async def test_a_missing_config_map_is_named_and_waited_for(shop: Bench) -> None
 
 
 async def test_an_unknown_image_is_told_with_the_catalogue_and_runs_once_it_is_added(
-    kubernetes: ControlPlane, idle_bench: Bench, tmp_path: Path
+    kubeconfig: Path, idle_bench: Bench, tmp_path: Path
 ) -> None:
     catalogue = tmp_path / "images.yaml"
     catalogue.write_text("images:\n- {pattern: 'other:*', command: [none]}\n")
-    async with bench.node(kubernetes.kubeconfig, idle_bench.state, images=[catalogue]):
+    async with bench.node(kubeconfig, idle_bench.state, images=[catalogue]):
         await idle_bench.create(a_pod(image="team/shop:v7"))
         pod = await idle_bench.until(
             "shop",

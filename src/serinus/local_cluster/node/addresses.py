@@ -9,28 +9,39 @@ from collections.abc import Iterable, Sequence
 from serinus import errors
 
 LOOPBACK = "127.0.0.1"
+_LOOPBACK_ALONE = ipaddress.IPv4Network(f"{LOOPBACK}/32")
+_NOT_HERE = (
+    "this machine does not have the addresses of {0}; `ip route add local {0} dev lo` gives them "
+    "to it, best in a network namespace of its own"
+)
 
 
 class AddressPool:
     """Give each pod an address; where there is only 127.0.0.1, pods share it and get other ports."""
 
     def __init__(self, cidr: str) -> None:
-        """Take the addresses of a network such as `127.1.0.0/16`.
+        """Take the addresses of a network such as `127.1.0.0/16`; all share `127.0.0.1/32`.
 
         Raises:
-            InvalidInput: it is not an IPv4 network with room for pods.
+            InvalidInput: it is no IPv4 network, has no room for pods, or is not here.
         """
         try:
             self._network = ipaddress.IPv4Network(cidr)
         except ValueError as e:
             raise errors.InvalidInput("--pod-cidr", [f"{cidr!r}: {e}"]) from e
-        if self._network.num_addresses < 8:
-            raise errors.InvalidInput("--pod-cidr", [f"{cidr!r}: no room for pods (at most /29)"])
         self._used: set[str] = set()
         self._next = 0
-        # Kubernetes itself counts .0 and .255 out only at the ends; people read them as special.
-        self.is_shared = not _can_bind(str(self._network[2]), 0)
         self._reserved_ports: set[int] = set()
+        self.is_shared = self._network == _LOOPBACK_ALONE
+        if self.is_shared:
+            return
+        if self._network.num_addresses < 8:
+            raise errors.InvalidInput("--pod-cidr", [f"{cidr!r}: no room for pods (at most /29)"])
+        if not _can_bind(str(self._network[2]), 0):
+            if not self._network.is_loopback:
+                raise errors.InvalidInput("--pod-cidr", [_NOT_HERE.format(cidr)])
+            # macOS has 127.0.0.1 alone of the whole loopback network.
+            self.is_shared = True
 
     @property
     def cidr(self) -> str:
@@ -54,6 +65,7 @@ class AddressPool:
             self._next = self._next % (size - 1) + 1
             address = str(self._network[self._next])
             last = self._next % 256
+            # The first one is left to the node, and people read .0 and .255 as special.
             if self._next > 1 and 0 < last < 255 and address not in self._used:
                 self._used.add(address)
                 return address
