@@ -14,7 +14,17 @@ import msgspec
 from serinus import errors
 from serinus.clock import Instant
 from serinus.kubernetes_model import failures, reads
-from serinus.kubernetes_model.kinds import KINDS, NAMESPACES, SERVICES, Resource
+from serinus.kubernetes_model.custom import definitions
+from serinus.kubernetes_model.custom.definition_behaviour import DefinitionBehaviour
+from serinus.kubernetes_model.custom.lifecycle import Definitions
+from serinus.kubernetes_model.custom.rules import Evaluate
+from serinus.kubernetes_model.kinds import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    KINDS,
+    NAMESPACES,
+    SERVICES,
+    Resource,
+)
 from serinus.kubernetes_model.patches import merge_patch
 from serinus.kubernetes_model.requests import (
     Change,
@@ -54,9 +64,13 @@ class Cluster:
         kinds: Sequence[Resource] = KINDS,
         start_version: int = 1,
         service_network: str = SERVICE_NETWORK,
+        evaluate: Evaluate | None = None,
     ) -> None:
+        """Start empty; `evaluate` answers the CEL rules of custom resources (None: unchecked)."""
         self._store = Store(start_version, LOG_LENGTH)
-        self._registry = Registry(kinds)
+        makers = {CUSTOM_RESOURCE_DEFINITIONS.kind: DefinitionBehaviour}
+        self._registry = Registry(kinds, makers)
+        self._definitions = Definitions(self._store, self._registry, evaluate)
         self._addresses = ServiceAddresses(service_network)
         self._transactions = Transactions(self._store, self._addresses, new_id)
         self._removals = Removals(self._store)
@@ -169,7 +183,7 @@ class Cluster:
                 self._admit(resource, name, namespace)
                 return self._transactions.create(call, item, warnings)
             raise failures.not_found(resource, name)
-        return self._transactions.update(call, old, item, warnings)
+        return self._settled(self._transactions.update(call, old, item, warnings), now)
 
     def patch(
         self,
@@ -200,7 +214,7 @@ class Cluster:
         patched = patching.patched(call.behaviour, old, patch, patch_type)
         patching.check_place(patched, old)
         shown = failures.as_go(patch) if patch_type is PatchType.STRATEGIC else None
-        return self._transactions.patch(call, old, patched, shown)
+        return self._settled(self._transactions.patch(call, old, patched, shown), now)
 
     def delete(
         self,
@@ -215,7 +229,10 @@ class Cluster:
         item = self._store.get(resource, name, namespace)
         if item is None:
             raise failures.not_found(resource, name)
-        return self._removals.delete(self._behaviour(resource), item, now, options)
+        if resource.storage_key == CUSTOM_RESOURCE_DEFINITIONS.storage_key:
+            item = definitions.with_cleanup(item)
+        written = self._removals.delete(self._behaviour(resource), item, now, options)
+        return self._settled(written, now)
 
     def delete_collection(
         self,
@@ -257,7 +274,11 @@ class Cluster:
 
     def restore(self, objects: Iterable[Object], version: int) -> None:
         """Take over what `snapshot` returned, in place of everything held."""
-        pairs = [(self._stored_resource(item), item) for item in objects]
+        items = list(objects)
+        for item in items:
+            if item["kind"] == CUSTOM_RESOURCE_DEFINITIONS.kind:
+                self._definitions.follow(item)
+        pairs = [(self._stored_resource(item), item) for item in items]
         self._store.restore(pairs, version)
         for resource, item in pairs:
             self._note(Change(ChangeType.ADDED, resource, item, None, version))
@@ -384,3 +405,12 @@ class Cluster:
             gone = change.type is ChangeType.DELETED
             key = f"{metadata['namespace']}/{metadata['name']}"
             self._addresses.take(key, None if gone else change.object)
+        elif change.resource.storage_key == CUSTOM_RESOURCE_DEFINITIONS.storage_key:
+            if change.type is ChangeType.DELETED:
+                self._definitions.forget(change.object)
+            else:
+                self._definitions.follow(change.object)
+
+    def _settled(self, written: Written, now: Instant) -> Written:
+        self._definitions.end(self._removals, self._transactions, now)
+        return written

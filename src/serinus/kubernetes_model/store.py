@@ -54,14 +54,14 @@ class Store:
         then: dict[str, Object | None] = {}
         for change in reversed(self.changes_since(resource, version)):
             metadata = change.object["metadata"]
-            then[f"{metadata.get('namespace', '')}/{metadata['name']}"] = change.previous
-        known = dict(self.objects(resource, namespace))
-        for key, item in then.items():
-            if namespace is None or key.partition("/")[0] == namespace:
-                known[key] = item  # type: ignore[assignment]  # None is sorted out below
+            space = metadata.get("namespace", "")
+            if namespace is None or space == namespace:
+                then[f"{space}/{metadata['name']}"] = change.previous
+        known: dict[str, Object | None] = {**dict(self.objects(resource, namespace)), **then}
         for key in sorted(known):
-            if known[key] is not None:
-                yield key, known[key]
+            item = known[key]
+            if item is not None:
+                yield key, item
 
     def everything(self) -> Iterator[Object]:
         """Yield every object, shelf by shelf."""

@@ -8,7 +8,6 @@ import re
 
 from serinus.clock import Instant
 
-
 _MICRO = re.compile(r".*T\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
 
 

@@ -106,13 +106,19 @@ def _object(node: ObjectNode, value: Any, unknown: list[bool]) -> dict[str, Any]
             read_item = _any_node(child, item, unknown)
         if read_item or key not in omitted:
             result[key] = read_item
+    _complete(node, result, unknown)
+    return result
+
+
+def _complete(node: ObjectNode, result: dict[str, Any], unknown: list[bool]) -> None:
+    """Add what Go always writes."""
     for key, zero in node.when_absent.items():
         if result.get(key) is None or result[key] == []:
             result[key] = zero
     for key in node.always_present:
-        if key not in result:
-            result[key] = _object(properties[key], {}, unknown)  # type: ignore[arg-type] # only ObjectNodes are there
-    return result
+        child = node.properties[key]
+        if key not in result and isinstance(child, ObjectNode):
+            result[key] = _object(child, {}, unknown)
 
 
 def _any_node(node: Node, value: Any, unknown: list[bool]) -> Any:

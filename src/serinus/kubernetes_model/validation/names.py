@@ -38,6 +38,12 @@ _QUALIFIED_WORDS = (
     "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
     "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+_WITH_PREFIX_WORDS = (
+    "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
+    "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain "
+    "prefix and '/' (e.g. 'example.com/MyName')"
+)
 _VALUE_WORDS = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
@@ -91,13 +97,7 @@ def qualified(text: str) -> tuple[str, ...]:
             problems.append("prefix part must be non-empty")
         problems += [f"prefix part {words}" for words in subdomain(prefix) if prefix]
         if "/" in prefix:
-            return (
-                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must "
-                "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
-                "'123-abc', regex used for validation is "
-                "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix "
-                "and '/' (e.g. 'example.com/MyName')",
-            )
+            return (_WITH_PREFIX_WORDS,)
     if not name:
         problems.append("name part must be non-empty")
     elif len(name) > 63:
@@ -178,15 +178,21 @@ def check_metadata(
     if "ownerReferences" in metadata:
         problems += _check_owners(metadata["ownerReferences"])
     for index, finalizer in enumerate(metadata.get("finalizers", ())):
-        words = qualified(finalizer)
         field = f"metadata.finalizers[{index}]"
-        problems += [failures.invalid(field, finalizer, w) for w in words]
-        if not words and "/" not in finalizer and finalizer not in _BARE_FINALIZERS:
-            problems.append(failures.invalid(field, finalizer, _BARE_WORDS))
+        problems += [failures.invalid(field, finalizer, words) for words in qualified(finalizer)]
     if {"orphan", "foregroundDeletion"} <= set(metadata.get("finalizers", ())):
         words_ = "finalizer orphan and foregroundDeletion cannot be both set"
         problems.append(failures.invalid("metadata.finalizers", metadata["finalizers"], words_))
     return problems
+
+
+def check_bare_finalizers(metadata: dict[str, Any]) -> list[Problem]:
+    """Refuse finalizers without a domain on new objects of built-in kinds, but for the known."""
+    return [
+        failures.invalid(f"metadata.finalizers[{index}]", finalizer, _BARE_WORDS)
+        for index, finalizer in enumerate(metadata.get("finalizers", ()))
+        if "/" not in finalizer and finalizer not in _BARE_FINALIZERS
+    ]
 
 
 _BARE_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}

@@ -113,6 +113,7 @@ class BuiltIn(Behaviour):
         """Return what is wrong with an object."""
         if old is None:
             found = validation.check_create(self.resource.kind, new)
+            found += names.check_bare_finalizers(new["metadata"])
             return found + names.check_metadata(
                 new["metadata"],
                 namespaced=self.resource.namespaced,

@@ -6,7 +6,6 @@ from typing import Any
 
 from serinus.kubernetes_model import quantity
 
-
 _WITH_NODE_PORTS = {"NodePort", "LoadBalancer"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.schema import loader
@@ -12,8 +12,12 @@ from serinus.kubernetes_model.writing.behaviour import Behaviour, BuiltIn
 class Registry:
     """Behaviours by resource; built-in ones are made when first asked for."""
 
-    def __init__(self, kinds: Sequence[Resource]) -> None:
+    def __init__(
+        self, kinds: Sequence[Resource], makers: Mapping[str, type[BuiltIn]] | None = None
+    ) -> None:
+        """Serve built-in kinds; `makers` names the class for those that need one of their own."""
         self._built_in = tuple(kinds)
+        self._makers = makers or {}
         self._behaviours: dict[tuple[str, str, str], Behaviour] = {}
         self._custom: dict[str, list[Behaviour]] = {}
         self._known = {(r.group, r.version, r.plural): r for r in kinds}
@@ -33,7 +37,8 @@ class Registry:
         key = (resource.group, resource.version, resource.plural)
         found = self._behaviours.get(key)
         if found is None:
-            found = BuiltIn(self._known[key], loader.built_in().of(resource))
+            make = self._makers.get(resource.kind, BuiltIn)
+            found = make(self._known[key], loader.built_in().of(resource))
             self._behaviours[key] = found
         return found
 
@@ -45,6 +50,10 @@ class Registry:
             self._custom[definition] = list(behaviours)
         for behaviour in behaviours:
             self._behaviours[_key(behaviour.resource)] = behaviour
+
+    def custom(self, definition: str) -> Sequence[Behaviour]:
+        """Return the behaviours that a definition added."""
+        return self._custom.get(definition, ())
 
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """Return the served resource of a manifest's apiVersion and kind."""

@@ -13,6 +13,9 @@ import msgspec
 from serinus.kubernetes_model.fields import sets
 from serinus.kubernetes_model.fields.sets import FieldSet
 
+ALL = "*"
+"""In `status_keeps`: all of the metadata."""
+
 
 class Generation(enum.Enum):
     """Which changes count as a new generation."""
@@ -73,6 +76,7 @@ _BY_KIND = {
     "StatefulSet": Strategy(generation=Generation.SPEC, has_status=True),
 }
 
+_SPEC_AND_METADATA = sets.of([("f:spec",), ("f:metadata",)])
 _STATUS = sets.of([("f:status",)])
 _SPEC = sets.of([("f:spec",)])
 
@@ -88,6 +92,8 @@ def ignored_fields(strategy: Strategy, subresource: str | None) -> FieldSet:
         return sets.EMPTY
     if subresource != "status":
         return _STATUS
+    if ALL in strategy.status_keeps:
+        return _SPEC_AND_METADATA
     kept = sets.of([("f:metadata", f"f:{key}") for key in strategy.status_keeps])
     return sets.union(_SPEC, kept)
 
