@@ -148,7 +148,7 @@ async def test_a_client_with_affinity_stays_with_its_pod(served: Bench, network:
             kinds.ENDPOINT_SLICES, served.namespace, label_selector=selector
         )
         endpoints = [e for s in found.items for e in s.get("endpoints") or ()]
-        return sum(e["conditions"]["ready"] for e in endpoints) == 3
+        return [bool(e["conditions"]["ready"]) for e in endpoints] == [True, True, True]
 
     await bench.until_true(three_are_ready)
     answers = {await ask(network.node_address, port) for _ in range(100)}

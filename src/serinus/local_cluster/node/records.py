@@ -21,6 +21,7 @@ from serinus import process
 RECORD = "process.json"
 _SAME_START_S = 1.0
 _GONE_WITHIN_S = 5.0
+_POLL_S = 0.02
 POD_UID = "SERINUS_POD_UID"
 
 
@@ -73,7 +74,7 @@ def _end(record: ProcessRecord) -> bool:
                 each.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(left, timeout=0.2)
+        time.sleep(_POLL_S)
     return True
 
 
