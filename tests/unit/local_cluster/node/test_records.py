@@ -53,7 +53,7 @@ async def test_a_recorded_process_and_its_children_are_ended(tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads other processes' environment")
 async def test_what_is_left_of_a_session_is_ended_when_its_leader_has_gone(tmp_path: Path) -> None:
     folder = folder_for(tmp_path, "u1")
-    child = await started("u1", "(trap '' HUP; sleep 64 >/dev/null) & echo up; read x")
+    child = await started("u1", "(trap '' HUP; sleep 64 >/dev/null) & echo up; wait")
     records.write(folder, child.pid, "u1")
     (orphan,) = psutil.Process(child.pid).children()
     child.kill()
