@@ -10,6 +10,7 @@ import uuid
 from serinus import errors
 from serinus.kubernetes_model import Cluster, Object, WriteOptions, kinds
 from serinus.kubernetes_model.kinds import Resource
+from serinus.local_cluster.server import rules
 from serinus.local_cluster.server.live_cluster import LiveCluster
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -23,6 +24,7 @@ def new_cluster() -> Cluster:
     return Cluster(
         new_id=lambda: str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)),
         service_network=_SERVICE_NETWORK,
+        evaluate=rules.evaluate,
     )
 
 
