@@ -5,7 +5,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance kubernetes bench release-proof clean lock
+.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof clean lock
+
+# What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver and
+# kube-controller-manager, which need Go to be built once).
+CLUSTER ?= local
 
 help: ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,6 +28,23 @@ demo: $(STAMP) ## Watch a real canary release on a cluster made for it
 
 test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kubernetes and not slow"
+
+conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
+	$(BIN)/python -m pytest tests/conformance --cluster=$(CLUSTER) -q
+
+end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
+ifeq ($(CLUSTER),kubernetes)
+	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end \
+	  -m "kubernetes and not slow" --cluster=kubernetes -q -rA --no-header
+else
+	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=$(CLUSTER) -q
+endif
+
+kubernetes: $(STAMP) ## Start a real control plane in the foreground and print its kubeconfig
+	$(BIN)/python -m tests.control_plane.run
+
+release-proof: $(STAMP) ## Run the proofs of many minutes
+	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA
 
 lint: $(STAMP) ## Check style, formatting and the import contracts
 	$(BIN)/ruff check .

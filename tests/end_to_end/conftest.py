@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,11 +14,10 @@ import pytest_asyncio
 from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
 from serinus.process import spawn, stop
+from tests.control_plane import namespace
 from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import Stage
 
-NODE_ADDRESS = "10.78.0.1"
-POD_CIDR = "10.244.0.0/16"
 SLOW_CATALOGUE = """\
 images:
 - pattern: "nginx:*"
@@ -51,11 +49,19 @@ def catalogue(folder: Path, *, delay_ms: int, rude: bool = False) -> Path:
 @contextlib.asynccontextmanager
 async def local_stage(folder: Path, images: Path) -> AsyncIterator[Stage]:
     """Run a local cluster of its own for the block."""
+    async with running_local(folder, images) as (stage, _):
+        yield stage
+
+
+@contextlib.asynccontextmanager
+async def running_local(folder: Path, images: Path) -> AsyncIterator[tuple[Stage, LocalCluster]]:
+    """Run a local cluster of its own for the block, which may do with it as it likes."""
     state = StateFolder(folder / "state")
     cluster = LocalCluster(state, "end-to-end", images)
     await asyncio.to_thread(cluster.up)
     try:
-        yield Stage(state.kubeconfig, "127.0.0.1", state.path / "pods", folder / "cache")
+        stage = Stage(state.kubeconfig, "127.0.0.1", state.path / "pods", folder / "cache")
+        yield stage, cluster
     finally:
         await asyncio.to_thread(cluster.down)
 
@@ -72,15 +78,15 @@ async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> A
             *("-m", "serinus.local_cluster.node"),
             *("--kubeconfig", str(plane.kubeconfig)),
             *("--state-folder", str(state)),
-            *("--pod-cidr", POD_CIDR),
-            *("--node-address", NODE_ADDRESS),
+            *("--pod-cidr", str(namespace.POD_NETWORK)),
+            *("--node-address", namespace.NODE_ADDRESS),
             *("--images", str(images)),
         ],
         stdout=log,
         stderr=log,
         die_with_parent=True,
     )
-    stage = Stage(plane.kubeconfig, NODE_ADDRESS, state / "pods", folder / "cache")
+    stage = Stage(plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
     try:
         yield stage
     finally:
@@ -90,20 +96,36 @@ async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> A
         log.close()
 
 
-@pytest_asyncio.fixture
-async def make_stage(
-    stage_kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[Callable[..., contextlib.AbstractAsyncContextManager[Stage]]]:
+@pytest.fixture
+def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | None:
+    """Return the real control plane where it is asked for."""
+    if stage_kind == "local":
+        return None
+    if not namespace.is_inside():
+        pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
+    running: ControlPlane = request.getfixturevalue("kubernetes")
+    return running
+
+
+@pytest.fixture
+def make_stage(
+    plane: ControlPlane | None, tmp_path: Path
+) -> Callable[..., contextlib.AbstractAsyncContextManager[Stage]]:
     """Return what opens a stage with a web server of the given manners."""
 
     def opened(
         *, delay_ms: int = 0, rude: bool = False
     ) -> contextlib.AbstractAsyncContextManager[Stage]:
         images = catalogue(tmp_path, delay_ms=delay_ms, rude=rude)
-        if stage_kind == "local":
+        if plane is None:
             return local_stage(tmp_path, images)
-        if os.environ.get("SERINUS_NETWORK_NAMESPACE") != "1":
-            pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
-        return kubernetes_stage(tmp_path, images, request.getfixturevalue("kubernetes"))
+        return kubernetes_stage(tmp_path, images, plane)
 
-    yield opened
+    return opened
+
+
+@pytest_asyncio.fixture
+async def local_cluster_stage(tmp_path: Path) -> AsyncIterator[tuple[Stage, LocalCluster]]:
+    """A local cluster whose processes the test may kill."""
+    async with running_local(tmp_path, catalogue(tmp_path, delay_ms=0)) as running:
+        yield running

@@ -37,6 +37,20 @@ def identity() -> str:
     return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
 
 
+def is_gone(holder: str | None) -> bool:
+    """Tell whether a holder was a process of this host that has ended."""
+    host, _, rest = (holder or "").rpartition("_")[0].rpartition("_")
+    if host != socket.gethostname() or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 @contextlib.asynccontextmanager
 async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncIterator[Lease]:
     """Hold the Lease of a release for as long as the block runs.
@@ -52,7 +66,11 @@ async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncI
         options=LEASE,
         clock=clock,
     )
-    if not await lease.try_acquire():
+    held = await lease.try_acquire()
+    if not held and is_gone(lease.holder):
+        # Its process has ended here, so nobody renews: wait for the lease to run out like anyone else.
+        held = await lease.acquire(LEASE.duration_ms + LEASE.renew_deadline_ms)
+    if not held:
         raise NotDriving(
             "Driven", f"release {name} is driven by {lease.holder}; its commands can still be given"
         )
