@@ -246,7 +246,7 @@ class HttpCluster:
 
         async def served() -> None:
             found = await self._client.get(kinds.CUSTOM_RESOURCE_DEFINITIONS, name)
-            conditions = {c["type"]: c["status"] for c in found["status"].get("conditions", [])}
+            conditions = {c["type"]: c["status"] for c in found["status"].get("conditions") or []}
             assert conditions.get("Established") == "True", found["status"]
             try:
                 await self.list(names["plural"])
