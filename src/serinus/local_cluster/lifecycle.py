@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import fcntl
+import importlib.util
 import os
 import shutil
 import sys
@@ -28,6 +29,7 @@ _SERVER_GRACE_MS = 5_000
 # The node gives its pods their own termination grace first (30 s unless a pod says otherwise).
 _NODE_GRACE_MS = 45_000
 _LOCK_MS = 60_000
+_EXTRA = ("cryptography", "jsonpatch", "psutil")
 _TAIL_BYTES = 4_000
 
 
@@ -83,6 +85,7 @@ class LocalCluster:
         Raises:
             RefusedError: a process did not become ready; the message shows what it printed.
         """
+        _require_extra()
         self.folder.create()
         with self._alone():
             self._settle_port(port)
@@ -219,6 +222,17 @@ class LocalCluster:
             yield
         finally:
             os.close(descriptor)
+
+
+def _require_extra() -> None:
+    """Refuse to start what would end at its first import."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise errors.RefusedError(
+            "ExtraMissing",
+            f"the local cluster needs more than is installed (no {', '.join(missing)}); "
+            "run: pip install 'serinus[local]'",
+        )
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -6,6 +6,7 @@ this user. `server` and `node` share the folder; `pods/` belongs to `node`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -101,17 +102,25 @@ class StateFolder:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Put a whole file in place at once, readable by its owner only."""
+    """Put a whole file in place at once, readable by its owner only.
+
+    Raises:
+        RefusedError: it cannot be written.
+    """
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
     try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    except OSError as e:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise errors.RefusedError(
+            "FileNotWritable", f"cannot write {path}: {e.strerror}; nothing of it was changed"
+        ) from e
 
 
 def open_private(path: Path) -> int:

@@ -54,7 +54,10 @@ def _service() -> Object:
             "name": "kubernetes",
             "labels": {"component": "apiserver", "provider": "kubernetes"},
         },
-        "spec": {"ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}]},
+        "spec": {
+            "clusterIP": _SERVICE_NETWORK.replace(".0/", ".1/").partition("/")[0],
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}],
+        },
     }
 
 

@@ -132,10 +132,13 @@ class LiveCluster:
         if not self._pending:
             return
         changes, self._pending = self._pending, []
-        published = [Published(change, msgspec.json.encode(change.object)) for change in changes]
         try:
+            published = [
+                Published(change, msgspec.json.encode(change.object)) for change in changes
+            ]
             self._log.append(map(_record, published), self.cluster.resource_version)
-        except LogFull:
+        except BaseException:
+            # Whatever the reason: what is not in the log must not stay in the memory.
             self._take_back()
             raise
         for item in published:

@@ -43,7 +43,9 @@ def test_anyone_may_ask_for_nothing_else(path: tuple[str, ...]) -> None:
         GUARD.user(path, {"Host": "localhost"})
 
 
-@pytest.mark.parametrize("given", ["Bearer wrong", "Bearer ", "Basic secret", "secret"])
+@pytest.mark.parametrize(
+    "given", ["Bearer wrong", "Bearer ", "Basic secret", "secret", "Bearer \udcff"]
+)
 def test_a_wrong_token_is_refused_everywhere(given: str) -> None:
     with pytest.raises(errors.Unauthorized):
         GUARD.user(("version",), {"Host": "localhost", "Authorization": given})

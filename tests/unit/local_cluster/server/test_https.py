@@ -133,6 +133,22 @@ async def test_apply_patches_may_be_yaml_and_need_a_manager(call: Caller) -> Non
     assert status == 200
 
 
+async def test_yaml_keeps_dates_and_times_of_day_as_strings(call: Caller) -> None:
+    body = b"""
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {day: 2026-01-01, time: 12:30:45, moment: 2026-01-01T10:00:00Z}
+"""
+    status, made = await call.send("POST", CONFIG_MAPS, body, Content_Type="application/yaml")
+    assert status == 201, made
+    assert made["data"] == {
+        "day": "2026-01-01",
+        "time": "12:30:45",
+        "moment": "2026-01-01T10:00:00Z",
+    }
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "media", "code", "reason"),
     [
@@ -142,6 +158,9 @@ async def test_apply_patches_may_be_yaml_and_need_a_manager(call: Caller) -> Non
         ("POST", CONFIG_MAPS, b"{", "application/json", 400, "BadRequest"),
         ("POST", CONFIG_MAPS, b"[]", "application/json", 400, "BadRequest"),
         ("POST", CONFIG_MAPS, b"a: [", "application/yaml", 400, "BadRequest"),
+        ("POST", CONFIG_MAPS, b"? [1]\n: x", "application/yaml", 400, "BadRequest"),
+        ("POST", CONFIG_MAPS, b'{"a":' * 20_000, "application/json", 400, "BadRequest"),
+        ("POST", CONFIG_MAPS, b'{"a":"\xff"}', "application/json", 400, "BadRequest"),
         ("POST", CONFIG_MAPS, b"x", "text/csv", 415, "UnsupportedMediaType"),
         ("POST", CONFIG_MAPS, b"x", "application/vnd.kubernetes.protobuf", 400, "BadRequest"),
         ("PATCH", f"{CONFIG_MAPS}/a", b"{}", "application/json", 415, "UnsupportedMediaType"),
@@ -189,6 +208,13 @@ async def test_yaml_tables_and_metadata_are_said_on_request(call: Caller) -> Non
     )
     status, document = await call.send("GET", path, Accept="text/html")
     assert (status, document["reason"]) == (406, "NotAcceptable")
+
+
+async def test_a_long_selector_fits_into_the_request(call: Caller) -> None:
+    await call.make("a")
+    names = ",".join(f"name-{index:04}" for index in range(1_000))
+    page = await call.get(f"{CONFIG_MAPS}?labelSelector=who+notin+({names})")
+    assert [item["metadata"]["name"] for item in page["items"]] == ["a"]
 
 
 async def test_lists_come_in_pages_of_one_version(call: Caller) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from serinus.kubernetes_model import kinds
 from serinus.local_cluster.server.process import Server
 from serinus.local_cluster.server.verbs import watches
 from tests.unit.local_cluster.server.https_bench import (
@@ -14,6 +15,7 @@ from tests.unit.local_cluster.server.https_bench import (
     Caller,
     config_map,
     serving,
+    until,
 )
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -175,3 +177,20 @@ async def test_a_stopping_server_ends_its_watches(bench: tuple[Server, Caller]) 
     async with call.watch(f"{CONFIG_MAPS}?resourceVersion=0") as events:
         await server.stop()
         assert await events.at_end()
+
+
+async def test_a_watcher_that_left_is_forgotten(bench: tuple[Server, Caller]) -> None:
+    server, call = bench
+    assert server._live is not None
+    subscribers = server._live._subscribers.setdefault(kinds.SECRETS.storage_key, set())
+    async with call.watch("/api/v1/secrets?resourceVersion=0"):
+
+        async def is_known() -> bool:
+            return len(subscribers) == 1
+
+        await until(is_known)
+
+    async def is_forgotten() -> bool:
+        return not subscribers
+
+    await until(is_forgotten)

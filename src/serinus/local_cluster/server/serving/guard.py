@@ -34,7 +34,8 @@ class Guard:
             raise _refused("requests of web pages (with an Origin header) are refused")
         if _host(headers.get("Host", "")) not in _LOOPBACK:
             raise _refused("requests must name 127.0.0.1, ::1 or localhost as their host")
-        given = headers.get("Authorization", "").encode()
+        # Bytes that are no UTF-8 reach us as surrogates.
+        given = headers.get("Authorization", "").encode(errors="surrogateescape")
         if hmac.compare_digest(given, self._expected):
             return self._user
         if not given and segments and segments[0] in _OPEN:

@@ -21,6 +21,8 @@ from serinus.local_cluster.state_folder import StateFolder
 
 # What etcd takes in one request by default is 1.5 MiB; the API server reads up to 3 MiB.
 _BODY_MAX = 3 * 1024 * 1024
+# Long selectors travel in the request line; 64 KiB are enough for about a thousand names.
+_LINE_MAX = 64 * 1024
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -41,7 +43,15 @@ class Front:
         self._guard = guard
         self._logs = logs
         self._watches: set[Watch] = set()
-        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=630)
+        self._server = web.Server(
+            self._handle,
+            # A watcher that left must not be kept until something happens.
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=630,
+            max_line_size=_LINE_MAX,
+            max_field_size=_LINE_MAX,
+        )
 
     async def listen(
         self, port: int, context: ssl.SSLContext
