@@ -3,7 +3,6 @@
 .venv/bin/python scripts/generate_command_reference.py
 """
 
-
 from __future__ import annotations
 
 import enum

@@ -171,9 +171,10 @@ class GoStructs:
                 name, *options = self._json(tags).split(",")
                 if name and name != "-":
                     yield Field(name, go_type, tuple(options))
-            elif match := EMBEDDED.match(line):
-                if "inline" in self._json(match.group(2)) and "." not in match.group(1):
-                    yield from self._of_struct(folder, match.group(1))
+                continue
+            match = EMBEDDED.match(line)
+            if match and "inline" in self._json(match.group(2)) and "." not in match.group(1):
+                yield from self._of_struct(folder, match.group(1))
 
     @staticmethod
     def _json(tags: str) -> str:

@@ -37,7 +37,8 @@ from serinus.kubernetes_model.requests import (
     Written,
 )
 from serinus.kubernetes_model.store import Store
-from serinus.kubernetes_model.writing import patching, pod_actions, scale
+from serinus.kubernetes_model.subresources import pod_actions, scale
+from serinus.kubernetes_model.writing import patching
 from serinus.kubernetes_model.writing.addresses import SERVICE_NETWORK, ServiceAddresses
 from serinus.kubernetes_model.writing.behaviour import Behaviour
 from serinus.kubernetes_model.writing.registry import Registry
@@ -152,9 +153,9 @@ class Cluster:
         name: str | None = None,
     ) -> Written:
         """Create an object; `name` and `subresource` for `binding` and `eviction`."""
+        call = self._call(resource, namespace, now=now, options=options, subresource=subresource)
         if subresource is not None:
-            return self._act(resource, name or "", body, namespace, (subresource, now, options))
-        call = self._call(resource, namespace, now, options, None)
+            return self._act(call, name or "", body)
         item, warnings = self._transactions.read(call, body)
         self._admit(resource, item["metadata"].get("name", ""), namespace)
         return self._transactions.create(call, item, warnings)
@@ -171,7 +172,7 @@ class Cluster:
         subresource: str | None = None,
     ) -> Written:
         """Replace an object, or one of its subresources (`status`, `scale`, `finalize`)."""
-        call = self._call(resource, namespace, now, options, subresource)
+        call = self._call(resource, namespace, now=now, options=options, subresource=subresource)
         if subresource == "scale":
             return self._scale(call, name, body)
         item, warnings = self._transactions.read(call, body)
@@ -198,7 +199,7 @@ class Cluster:
         subresource: str | None = None,
     ) -> Written:
         """Change an object by a patch; an apply patch may create it."""
-        call = self._call(resource, namespace, now, options, subresource)
+        call = self._call(resource, namespace, now=now, options=options, subresource=subresource)
         old = self._find(call, name)
         if subresource == "scale":
             if old is None:
@@ -264,8 +265,10 @@ class Cluster:
         """Return the changes after a version, oldest first.
 
         Raises:
-            Gone: the log no longer reaches back that far.
+            Gone: the log no longer reaches back that far, or the resource is younger.
         """
+        if resource is not None and version < (born := self._definitions.born(resource)):
+            raise failures.too_old(version, born)
         return self._store.changes_since(resource, version)
 
     def snapshot(self) -> tuple[Sequence[Object], int]:
@@ -300,9 +303,10 @@ class Cluster:
         self,
         resource: Resource,
         namespace: str | None,
+        *,
         now: Instant,
         options: WriteOptions,
-        subresource: str | None,
+        subresource: str | None = None,
     ) -> Call:
         behaviour = self._behaviour(resource)
         if subresource is not None and subresource not in resource.subresources:
@@ -360,27 +364,20 @@ class Cluster:
         written = self._transactions.patch(call, old, wanted)
         return msgspec.structs.replace(written, object=scale.of_object(written.object))
 
-    def _act(
-        self,
-        resource: Resource,
-        name: str,
-        body: Any,
-        namespace: str | None,
-        how: tuple[str, Instant, WriteOptions],
-    ) -> Written:
-        subresource, now, options = how
-        call = self._call(resource, namespace, now, options, subresource)
+    def _act(self, call: Call, name: str, body: Any) -> Written:
+        """Bind or evict a pod."""
+        resource, options = call.behaviour.resource, call.options
         pod = self._find(call, name)
         if pod is None:
             raise failures.not_found(resource, name)
-        if subresource == "binding":
-            self._transactions.commit(call, pod, pod_actions.bound(pod, body, now))
-        elif subresource == "eviction":
+        if call.subresource == "binding":
+            self._transactions.commit(call, pod, pod_actions.bound(pod, body, call.now))
+        elif call.subresource == "eviction":
             budget = pod_actions.check_eviction(self._store, pod)
             if budget is not None and not options.dry_run:
-                self._use_up(budget, now, options)
-            given = pod_actions.delete_options(body)
-            self.delete(resource, name, namespace, now=now, options=given)
+                self._use_up(budget, call.now, options)
+            given = pod_actions.delete_options(body, dry_run=options.dry_run)
+            self.delete(resource, name, call.namespace, now=call.now, options=given)
         else:
             raise failures.method_not_allowed(resource, "create")
         return Written(pod_actions.SUCCESS, created=True, changed=not options.dry_run)

@@ -159,6 +159,11 @@ def unprocessable(why: str) -> errors.Invalid:
     return errors.Invalid(message, code=422, details={})
 
 
+def too_old(version: int, oldest: int) -> errors.Gone:
+    """Return the error for changes after a version from which none are kept."""
+    return errors.Gone(f"too old resource version: {version} ({oldest})", code=410)
+
+
 def bad_request(message: str) -> errors.Invalid:
     """Return the error for a request that cannot be understood."""
     return errors.Invalid(message, code=400)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable, Iterator
 
-from serinus import errors
+from serinus.kubernetes_model import failures
 from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.requests import Change, ChangeType, Object
 
@@ -123,8 +123,7 @@ class Store:
             Gone: the log no longer reaches back that far.
         """
         if version < self._forgotten_version:
-            message = f"too old resource version: {version} ({self._forgotten_version})"
-            raise errors.Gone(message, code=410)
+            raise failures.too_old(version, self._forgotten_version)
         found: list[Change] = []
         key = None if resource is None else resource.storage_key
         for change in reversed(self._log):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from serinus.clock import Instant
 from serinus.kubernetes_model.custom import definitions
 from serinus.kubernetes_model.custom.rules import Evaluate
-from serinus.kubernetes_model.kinds import CUSTOM_RESOURCE_DEFINITIONS
+from serinus.kubernetes_model.kinds import CUSTOM_RESOURCE_DEFINITIONS, Resource
 from serinus.kubernetes_model.requests import DeleteOptions, Object, WriteOptions
 from serinus.kubernetes_model.store import Store
 from serinus.kubernetes_model.writing.registry import Registry
@@ -23,10 +23,12 @@ class Definitions:
         self._registry = registry
         self._evaluate = evaluate
         self._ending: set[str] = set()
+        self._born: dict[str, int] = {}
 
     def follow(self, definition: Object) -> None:
         """Serve what a definition says; note when it is going."""
         name = definition["metadata"]["name"]
+        self._born.setdefault(name, self._store.version)
         self._registry.serve(name, definitions.behaviours(definition, self._evaluate))
         if "deletionTimestamp" in definition["metadata"]:
             self._ending.add(name)
@@ -35,7 +37,12 @@ class Definitions:
         """Serve a definition's resources no more."""
         name = definition["metadata"]["name"]
         self._ending.discard(name)
+        self._born.pop(name, None)
         self._registry.serve(name, ())
+
+    def born(self, resource: Resource) -> int:
+        """Return the version at which a custom resource came; 0 for all others."""
+        return self._born.get(resource.qualified_name, 0)
 
     def end(self, removals: Removals, transactions: Transactions, now: Instant) -> None:
         """Delete the objects of definitions that are going; release those that have none left.

@@ -60,20 +60,22 @@ class FieldConflict(Exception):  # noqa: N818  (carries data to where the Status
         super().__init__("conflict")
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """What the write is checked against: the type, and the paths that this endpoint ignores."""
+class Write(msgspec.Struct, frozen=True):
+    """Who writes through which endpoint: its type, and the paths that it ignores."""
 
+    writer: Writer
     node: ObjectNode
     ignored: FieldSet
 
 
 def after_update(
-    rules: Rules, old: dict[str, Any], new: dict[str, Any], entries: list[Entry], writer: Writer
+    write: Write, old: dict[str, Any], new: dict[str, Any], entries: list[Entry]
 ) -> list[Entry]:
     """Return the entries after a create, replace or patch other than apply."""
-    difference = typed.compare(rules.node, old, new)
-    changed = sets.recursive_difference(difference.changed, rules.ignored)
-    removed = sets.recursive_difference(difference.removed, rules.ignored)
+    writer = write.writer
+    difference = typed.compare(write.node, old, new)
+    changed = sets.recursive_difference(difference.changed, write.ignored)
+    removed = sets.recursive_difference(difference.removed, write.ignored)
     if not changed and not removed:
         return entries
     taken = sets.difference(changed, _STRIPPED)
@@ -94,11 +96,10 @@ def after_update(
 
 
 def apply(
-    rules: Rules,
+    write: Write,
     live: dict[str, Any],
     config: dict[str, Any],
     entries: list[Entry],
-    writer: Writer,
     *,
     force: bool,
 ) -> tuple[dict[str, Any], list[Entry]]:
@@ -107,10 +108,10 @@ def apply(
     Raises:
         FieldConflict: other managers own what the configuration would change.
     """
-    node = rules.node
+    node, writer = write.node, write.writer
     mine = next((e for e in entries if _is_writer(e, writer, "Apply")), None)
     others = [e for e in entries if e is not mine]
-    named = sets.recursive_difference(typed.field_set(node, config), rules.ignored)
+    named = sets.recursive_difference(typed.field_set(node, config), write.ignored)
     merged = typed.merge(node, live, config)
     if mine is not None and mine["fieldsV1"]:
         owned = named
@@ -118,8 +119,8 @@ def apply(
             owned = sets.union(owned, entry["fieldsV1"])
         merged = _pruned(node, merged, mine["fieldsV1"], owned)
     difference = typed.compare(node, live, merged)
-    changed = sets.recursive_difference(difference.changed, rules.ignored)
-    removed = sets.recursive_difference(difference.removed, rules.ignored)
+    changed = sets.recursive_difference(difference.changed, write.ignored)
+    removed = sets.recursive_difference(difference.removed, write.ignored)
     conflicts = [
         (entry, common)
         for entry in others

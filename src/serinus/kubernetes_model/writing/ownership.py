@@ -8,7 +8,7 @@ import msgspec
 
 from serinus.kubernetes_model import failures
 from serinus.kubernetes_model.fields import managers, sets
-from serinus.kubernetes_model.fields.managers import Entry, FieldConflict, Rules, Writer
+from serinus.kubernetes_model.fields.managers import Entry, FieldConflict, Write, Writer
 from serinus.kubernetes_model.writing import strategies
 from serinus.kubernetes_model.writing.behaviour import Behaviour, Manifest
 
@@ -29,8 +29,8 @@ def track_update(behaviour: Behaviour, old: Manifest | None, new: Manifest, writ
     if not entries and old is not None:
         return  # nothing was ever tracked: it stays so until somebody applies
     before = behaviour.empty() if old is None else old
-    rules = _rules(behaviour, writer)
-    _set(metadata, managers.after_update(rules, before, new, entries, writer))
+    write = _write(behaviour, writer)
+    _set(metadata, managers.after_update(write, before, new, entries))
 
 
 def apply(
@@ -41,14 +41,15 @@ def apply(
     Raises:
         Conflict: another manager owns what the configuration would change.
     """
-    rules = _rules(behaviour, writer)
+    write = _write(behaviour, writer)
     entries = _entries(live)
     base = behaviour.empty() if live is None else live
     if not entries and live is not None:
         before = Writer(managers.BEFORE_FIRST_APPLY, writer.api_version, time=writer.time)
-        entries = managers.after_update(rules, behaviour.empty(), live, [], before)
+        first = _write(behaviour, before)
+        entries = managers.after_update(first, behaviour.empty(), live, [])
     try:
-        merged, entries = _apply(rules, (base, config, entries), writer, force=force)
+        merged, entries = _apply(write, (base, config, entries), force=force)
     except FieldConflict as error:
         raise _conflict(error) from error
     merged = dict(merged)
@@ -84,24 +85,22 @@ def _timeless(metadata: Manifest) -> Manifest:
 _State = tuple[Manifest, Manifest, list[Entry]]
 
 
-def _apply(
-    rules: Rules, state: _State, writer: Writer, *, force: bool
-) -> tuple[Manifest, list[Entry]]:
+def _apply(write: Write, state: _State, *, force: bool) -> tuple[Manifest, list[Entry]]:
     base, config, entries = state
     try:
-        return managers.apply(rules, base, config, entries, writer, force=force)
+        return managers.apply(write, base, config, entries, force=force)
     except FieldConflict as error:
-        if writer.manager != "kubectl":
+        if write.writer.manager != "kubectl":
             raise
         # kubectl may take over what it wrote itself by client-side apply.
-        allowed = _written_by_client_side_apply(rules, base, writer)
+        allowed = _written_by_client_side_apply(write, base)
         rest = [(e, left) for e, c in error.conflicts if (left := sets.difference(c, allowed))]
         if rest:
             raise FieldConflict(rest) from None
-        return managers.apply(rules, base, config, entries, writer, force=True)
+        return managers.apply(write, base, config, entries, force=True)
 
 
-def _written_by_client_side_apply(rules: Rules, live: Manifest, writer: Writer) -> sets.FieldSet:
+def _written_by_client_side_apply(write: Write, live: Manifest) -> sets.FieldSet:
     text = live.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED)
     try:
         configuration = msgspec.json.decode(text or "null")
@@ -109,14 +108,14 @@ def _written_by_client_side_apply(rules: Rules, live: Manifest, writer: Writer) 
         return sets.EMPTY
     if not isinstance(configuration, dict):
         return sets.EMPTY
-    if configuration.get("apiVersion") != writer.api_version:
+    if configuration.get("apiVersion") != write.writer.api_version:
         return sets.EMPTY
-    return managers.last_applied_set(rules.node, live, configuration)
+    return managers.last_applied_set(write.node, live, configuration)
 
 
-def _rules(behaviour: Behaviour, writer: Writer) -> Rules:
+def _write(behaviour: Behaviour, writer: Writer) -> Write:
     ignored = strategies.ignored_fields(behaviour.strategy, writer.subresource or None)
-    return Rules(behaviour.node, ignored)
+    return Write(writer, behaviour.node, ignored)
 
 
 def _entries(item: Manifest | None) -> list[Entry]:

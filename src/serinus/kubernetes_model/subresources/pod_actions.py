@@ -105,7 +105,7 @@ def check_eviction(store: Store, pod: Object) -> Manifest | None:
     return {**budget, "status": left}
 
 
-def delete_options(eviction: Any) -> DeleteOptions:
+def delete_options(eviction: Any, *, dry_run: bool) -> DeleteOptions:
     """Return the options with which an Eviction deletes."""
     given = (eviction.get("deleteOptions") or {}) if isinstance(eviction, dict) else {}
     policy = given.get("propagationPolicy")
@@ -115,4 +115,5 @@ def delete_options(eviction: Any) -> DeleteOptions:
         grace_seconds=given.get("gracePeriodSeconds"),
         uid=conditions.get("uid"),
         resource_version=conditions.get("resourceVersion"),
+        dry_run=dry_run,
     )

@@ -1,0 +1,1 @@
+"""Endpoints beside an object: its scale, a pod's binding and eviction."""
