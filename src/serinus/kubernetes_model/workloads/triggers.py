@@ -164,7 +164,9 @@ def _removal_keys(lookup: Lookup, change: Change) -> Iterator[Key]:
         yield from _keys_after_removal(lookup, before)
     if after is None:
         return
-    if _starts_waiting(before, after):
+    if _begins(before, after, garbage.ORPHAN_FINALIZER):
+        yield _garbage_key(after)
+    elif _begins(before, after, garbage.FOREGROUND_FINALIZER):
         # Dependents first: one that does not block has to see that its owner waits.
         for _, dependent in lookup.dependents(uid_of(after)):
             yield _garbage_key(dependent)
@@ -214,16 +216,13 @@ def _waiting_owner(lookup: Lookup, uid: str) -> Iterator[Key]:
             yield _garbage_key(dependent)
 
 
-def _starts_waiting(before: Object | None, after: Object) -> bool:
-    """Say whether an object begins to wait for its dependents, to go or to be let go of."""
-    if not is_being_deleted(after):
-        return False
-    for finalizer in (garbage.FOREGROUND_FINALIZER, garbage.ORPHAN_FINALIZER):
-        if finalizer in finalizers_of(after) and (
-            before is None or not is_being_deleted(before) or finalizer not in finalizers_of(before)
-        ):
-            return True
-    return False
+def _begins(before: Object | None, after: Object, finalizer: str) -> bool:
+    """Say whether an object begins to be deleted in the way that a finalizer stands for."""
+    return _is_held(after, finalizer) and (before is None or not _is_held(before, finalizer))
+
+
+def _is_held(obj: Object, finalizer: str) -> bool:
+    return is_being_deleted(obj) and finalizer in finalizers_of(obj)
 
 
 def _pods_lost(lookup: Lookup, change: Change) -> Iterator[Object]:
