@@ -13,6 +13,7 @@ from serinus import kubernetes_model as model
 from serinus.errors import NotFound
 from serinus.kubernetes_model import reads
 from serinus.kubernetes_model.controllers import Controllers
+from serinus.local_cluster.server import rules
 from tests.conformance.cluster import (
     Event,
     FieldValidation,
@@ -45,7 +46,10 @@ class ModelCluster:
 
     def __init__(self, namespace: str = "case") -> None:
         numbers = itertools.count(1)
-        self._model = model.Cluster(new_id=lambda: str(uuid.UUID(int=next(numbers), version=4)))
+        self._model = model.Cluster(
+            new_id=lambda: str(uuid.UUID(int=next(numbers), version=4)),
+            evaluate=rules.evaluate,
+        )
         self._controllers = Controllers(self._model)
         self._resources = dict(_RESOURCES)
         self._now = _START_MS
