@@ -97,6 +97,18 @@ async def test_objects_come_and_go_as_they_match_a_selector(call: Caller) -> Non
         ]
 
 
+async def test_an_object_leaves_a_selection_as_it_was_in_it(call: Caller) -> None:
+    await call.send("POST", CONFIG_MAPS, config_map("a", labels={"track": "canary"}))
+    query = "labelSelector=track%3Dcanary&resourceVersion=0"
+    async with call.watch(f"{CONFIG_MAPS}?{query}") as events:
+        assert await events.names(1) == [("ADDED", "a")]
+        _, changed = await call.send("PUT", f"{CONFIG_MAPS}/a", config_map("a"))
+        type_, item = await events.next()
+        assert (type_, item["metadata"]["labels"]) == ("DELETED", {"track": "canary"})
+        version = changed["metadata"]["resourceVersion"]
+        assert item["metadata"]["resourceVersion"] == version
+
+
 async def test_one_object_can_be_watched_by_its_name(call: Caller) -> None:
     async with call.watch(f"{CONFIG_MAPS}/b?resourceVersion=0") as events:
         await call.make("a")

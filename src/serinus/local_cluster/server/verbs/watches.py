@@ -148,10 +148,12 @@ class Watch:
         type_ = self._type_for(change)
         if type_ is None:
             return
-        if self._wish.form is Form.OBJECT and self._stored:
+        left = type_ is ChangeType.DELETED and change.type is not ChangeType.DELETED
+        if self._wish.form is Form.OBJECT and self._stored and not left:
             self._push(published.frame(type_))
         else:
-            self._push(self._said(type_, self._live.cluster.view(self._resource, change.object)))
+            item = _as_it_left(change) if left else change.object
+            self._push(self._said(type_, self._live.cluster.view(self._resource, item)))
 
     def _type_for(self, change: Change) -> ChangeType | None:
         """Return what a change is to one who sees a selection: objects come and go."""
@@ -224,6 +226,15 @@ class Watch:
             self._overrun = True
             self._lines.clear()
         self._wake.set()
+
+
+def _as_it_left(change: Change) -> Object:
+    """Return an object as it was when it was last selected, at the version at which it left."""
+    previous = change.previous or change.object
+    return {
+        **previous,
+        "metadata": {**previous["metadata"], "resourceVersion": str(change.version)},
+    }
 
 
 def _fields_selector(call: Call, target: Target) -> LabelSelector:
