@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from serinus import errors
 from serinus.local_cluster.node import run
 from serinus.local_cluster.node.context import NODE_NAME, Settings
@@ -17,6 +19,7 @@ from serinus.local_cluster.node.context import NODE_NAME, Settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node; return its exit code."""
     given = _parser().parse_args(arguments)
+    _log_plainly()
     options = run.NodeOptions(
         kubeconfig=given.kubeconfig,
         state=given.state_folder,
@@ -39,6 +42,21 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
     else:
         uvloop.run(work)
+
+
+def _log_plainly() -> None:
+    # Tracebacks without the values of variables: these hold the environments of pods.
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            plain,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,9 +9,10 @@ from collections import deque
 import structlog
 
 from serinus import errors
-from serinus.kube import kinds, objects
+from serinus.kube import kinds
 from serinus.kube.cache import Cache
 from serinus.local_cluster.node.context import NodeContext
+from serinus.local_cluster.node.pods import spec
 from serinus.local_cluster.node.pods.runner import PodRunner
 from serinus.local_cluster.node.pods.spec import Pod
 from serinus.local_cluster.node.recorder import EventType, Subject
@@ -21,6 +22,7 @@ _log = structlog.get_logger("serinus.local_cluster.node")
 
 _RETRY_S = 0.5
 _MARGIN_MS = 2_000
+_AFTER_DEFECT_S = 5.0
 
 
 class Agent:
@@ -29,12 +31,13 @@ class Agent:
     def __init__(self, context: NodeContext, registration: Registration) -> None:
         self._context = context
         self._registration = registration
-        self._pods = Cache(context.client, kinds.PODS, decode=objects.decoder(Pod))
+        self._pods = Cache(context.client, kinds.PODS, decode=spec.decode)
         self._pods.add_listener(self._heard)
         self._runners: dict[str, PodRunner] = {}
         self._binding: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: deque[str] = deque()
+        self._finished: set[str] = set()
         self._shutting_down = False
 
     @property
@@ -64,10 +67,14 @@ class Agent:
             return
         runner = self._runners.get(pod.uid)
         if event_type == "DELETED":
+            self._finished.discard(pod.uid)
             if runner is not None:
                 runner.removed()
         elif runner is not None:
             runner.update(pod)
+        elif pod.uid in self._finished:
+            # The watch is behind: what it tells is older than the pod's end.
+            return
         elif not pod.spec.node_name:
             self._consider(pod)
         elif pod.spec.node_name == self._context.settings.node_name:
@@ -124,6 +131,9 @@ class Agent:
         if pod.is_terminal and not pod.metadata.deletion_timestamp:
             # It has ended with an earlier node; only its deletion is left to be done.
             return
+        if not pod.spec.containers:
+            self._event(pod, "NotUnderstood", "the node cannot read this pod's spec", "Warning")
+            return
         runner = PodRunner(self._context, pod)
         self._runners[pod.uid] = runner
         self._run(self._run_pod(runner), f"pod {pod.words}")
@@ -135,8 +145,14 @@ class Agent:
         except Exception as e:  # noqa: BLE001 - one pod's trouble must not end the others
             _log.exception("pod failed", pod=pod.words)
             self._event(pod, "NodeError", f"{type(e).__name__}: {e}", "Warning")
-        finally:
+            await asyncio.sleep(_AFTER_DEFECT_S)
             del self._runners[pod.uid]
+            known = self._pods.get(pod.metadata.name, pod.metadata.namespace)
+            if known is not None and known.uid == pod.uid:
+                self._heard("MODIFIED", known)
+            return
+        del self._runners[pod.uid]
+        self._finished.add(pod.uid)
         self._ended.append(pod.uid)
         while len(self._ended) > self._context.settings.ended_pods_kept_count:
             self._forget_folder(self._ended.popleft())

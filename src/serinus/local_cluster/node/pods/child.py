@@ -87,8 +87,9 @@ async def start(
     """
     reading, writing = os.pipe() if launch.entry and launch.entry.notifies else (None, None)
     env = launch.env if writing is None else {**launch.env, READY_DESCRIPTOR: str(writing)}
-    log = _open_log(folder, run_count)
+    log = -1
     try:
+        log = _open_log(folder, run_count)
         started = await process.spawn(
             launch.command,
             env=env,
@@ -105,7 +106,8 @@ async def start(
         reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         raise StartError("StartError", f"exec {launch.command[0]!r}: {reason}") from e
     finally:
-        os.close(log)
+        if log >= 0:
+            os.close(log)
         if writing is not None:
             os.close(writing)
     with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from serinus import errors
 from serinus.kube import kinds
 from serinus.local_cluster.node import references
 from serinus.local_cluster.node.context import NodeContext
-from serinus.local_cluster.node.pods import child, handlers, launch, limits
+from serinus.local_cluster.node.pods import child, handlers, launch, limits, state
 from serinus.local_cluster.node.pods.child import Child
 from serinus.local_cluster.node.pods.handlers import HandlerError, Target
 from serinus.local_cluster.node.pods.launch import Launch, Placement, StartError
@@ -71,24 +71,19 @@ class ContainerRunner:
 
     def resume(self, before: dict[str, Any]) -> None:
         """Go on from the status of a run that ended with an earlier node."""
-        count = before.get("restartCount", 0)
-        state = before.get("state") or {}
-        if not (state.get("running") or state.get("terminated")):
+        count: int = before.get("restartCount", 0)
+        ended = state.lost(before, self._context.clock.now_ms())
+        if ended is None:
             self._run_count = count
             self.view = msgspec.structs.replace(self.view, restart_count=count)
-            return
-        lost = Terminated(
-            137,
-            "ContainerStatusUnknown",
-            None,
-            self._context.clock.now_ms(),
-            before.get("containerID", ""),
-            "The container was running when the node was stopped",
-        )
-        self._run_count = count + 1
-        self.view = msgspec.structs.replace(
-            self.view, last_state=lost, restart_count=self._run_count
-        )
+        elif self._is_to_run_again(ended):
+            self._run_count = count + 1
+            self.view = msgspec.structs.replace(
+                self.view, last_state=ended, restart_count=self._run_count
+            )
+        else:
+            self._run_count = count
+            self.view = msgspec.structs.replace(self.view, state=ended, restart_count=count)
 
     def start(self) -> None:
         """Begin to run it."""
@@ -144,6 +139,9 @@ class ContainerRunner:
     # One run after the other.
 
     async def _run(self) -> None:
+        if self.view.has_ended and not self._is_init:
+            # It ended with an earlier node, and its pod does not want it again.
+            return
         while not self._stopping:
             try:
                 ended = await self._run_once()

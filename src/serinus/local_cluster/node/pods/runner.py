@@ -10,14 +10,14 @@ from typing import Any
 import structlog
 
 from serinus import errors
-from serinus.kube import kinds
+from serinus.kube import kinds, timestamps
 from serinus.local_cluster.node.context import NodeContext
 from serinus.local_cluster.node.pods import status
 from serinus.local_cluster.node.pods.container import ContainerRunner
 from serinus.local_cluster.node.pods.launch import Placement
 from serinus.local_cluster.node.pods.spec import Container, Pod
 from serinus.local_cluster.node.publisher import StatusPublisher
-from serinus.local_cluster.node.recorder import Subject
+from serinus.local_cluster.node.recorder import EventType, Subject
 
 _log = structlog.get_logger("serinus.local_cluster.node")
 
@@ -33,7 +33,8 @@ class PodRunner:
     def __init__(self, context: NodeContext, pod: Pod) -> None:
         self.pod = pod
         self._context = context
-        self._started_at = context.clock.now_ms()
+        started = pod.status.get("startTime")
+        self._started_at = timestamps.parse(started) if started else context.clock.now_ms()
         self._placement: Placement | None = None
         self._placing = asyncio.Lock()
         self._annotated = (pod.metadata.annotations or {}).get(HOST_PORTS)
@@ -75,6 +76,10 @@ class PodRunner:
 
     async def run(self) -> None:
         """Run the pod to its end, and take it out of the API when it was to be deleted."""
+        if self._stop.is_set():
+            # It was told to end before this node knew of it; nothing of it runs here.
+            await self._delete()
+            return
         publishing = asyncio.create_task(self._publisher.run())
         try:
             work = asyncio.create_task(self._work())
@@ -101,6 +106,7 @@ class PodRunner:
         address = self._context.addresses.take(self.pod.status.get("podIP"))
         self._placement = Placement(address, self._context.settings.node_address, {})
         self._publisher.changed()
+        self._tell_of_mounts()
         for each in self._init:
             each.start()
             if each.is_sidecar:
@@ -143,6 +149,23 @@ class PodRunner:
                 f"port {port} may not be bound on {place.address} by this user; the container is "
                 f"to listen on {actual} instead, which PORT or SERINUS_LISTEN tell it, and Services "
                 "go there",
+            )
+
+    def _tell_of_mounts(self) -> None:
+        containers = (*self.pod.spec.containers, *(self.pod.spec.init_containers or ()))
+        paths = [
+            mount.mount_path
+            for container in containers
+            for mount in container.volume_mounts or ()
+            # The token for the API server is in every pod of a cluster with service accounts.
+            if not mount.name.startswith("kube-api-access-")
+        ]
+        if paths:
+            self._event(
+                "VolumesNotMounted",
+                f"{', '.join(paths)}: volumes are not mounted, since pods are processes here and "
+                "see the machine's own files",
+                event_type="Warning",
             )
 
     async def _annotate(self, text: str | None) -> None:
@@ -265,7 +288,7 @@ class PodRunner:
         before = (self._publisher.published or self.pod.status).get("conditions") or ()
         return status.build(view, before, self._context.clock.now_ms())
 
-    def _event(self, reason: str, message: str) -> None:
+    def _event(self, reason: str, message: str, event_type: EventType = "Normal") -> None:
         metadata = self.pod.metadata
         subject = Subject(kinds.PODS, metadata.namespace, metadata.name, metadata.uid)
-        self._context.recorder.record(subject, reason, message)
+        self._context.recorder.record(subject, reason, message, event_type=event_type)

@@ -9,6 +9,7 @@ import msgspec
 from serinus.kube import objects
 
 IntOrString = int | str
+Quantity = int | float | str
 
 
 class KeySelector(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class ResourceFieldSelector(msgspec.Struct, frozen=True, rename="camel"):
 
     resource: str
     container_name: str = ""
-    divisor: IntOrString = "1"
+    divisor: Quantity = "1"
 
 
 class EnvVarSource(msgspec.Struct, frozen=True, rename="camel"):
@@ -132,8 +133,15 @@ class Lifecycle(msgspec.Struct, frozen=True, rename="camel"):
 class Resources(msgspec.Struct, frozen=True):
     """What a container may use and is promised; quantities as written."""
 
-    limits: dict[str, IntOrString] | None = None
-    requests: dict[str, IntOrString] | None = None
+    limits: dict[str, Quantity] | None = None
+    requests: dict[str, Quantity] | None = None
+
+
+class VolumeMount(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a container wants to see a volume."""
+
+    name: str
+    mount_path: str = ""
 
 
 class Container(msgspec.Struct, frozen=True, rename="camel"):
@@ -153,7 +161,7 @@ class Container(msgspec.Struct, frozen=True, rename="camel"):
     liveness_probe: Probe | None = None
     lifecycle: Lifecycle | None = None
     restart_policy: str | None = None
-    volume_mounts: tuple[dict[str, Any], ...] | None = None
+    volume_mounts: tuple[VolumeMount, ...] | None = None
 
     @property
     def tcp_ports(self) -> tuple[int, ...]:
@@ -224,3 +232,31 @@ class Pod(msgspec.Struct, frozen=True):
         """How long its containers get to end."""
         given = self.metadata.deletion_grace_period_seconds
         return 1000 * (self.spec.termination_grace_period_seconds if given is None else given)
+
+
+def decode(raw: msgspec.Raw) -> Pod:
+    """Read a pod from the wire; one that cannot be read has no containers, and must not be run.
+
+    An API server answers for the types, but one pod that is odd all the same must not keep the
+    node from all others.
+    """
+    try:
+        return _pods.decode(raw)
+    except msgspec.ValidationError:
+        plain = _without_nulls(msgspec.json.decode(raw))
+    try:
+        return msgspec.convert(plain, Pod)
+    except msgspec.ValidationError:
+        metadata = msgspec.convert(plain["metadata"], PodMeta)
+        return Pod(metadata, PodSpec(node_name=plain.get("spec", {}).get("nodeName")))
+
+
+_pods = msgspec.json.Decoder(Pod)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(v) for v in value]
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -100,3 +101,27 @@ class ContainerView(msgspec.Struct, frozen=True, kw_only=True):
         if self.container_id:
             body["containerID"] = self.container_id
         return body
+
+
+def lost(before: Mapping[str, Any], now: Instant) -> Terminated | None:
+    """Return how a container ended that an earlier node ran; None when it never ran.
+
+    The kubelet says the same of a container whose end it did not see.
+    """
+    state = before.get("state") or {}
+    ended = state.get("terminated")
+    if ended:
+        return Terminated(
+            ended.get("exitCode", 0),
+            ended.get("reason", ""),
+            None,
+            now,
+            ended.get("containerID", ""),
+            ended.get("message", ""),
+        )
+    if not state.get("running"):
+        return None
+    words = "The container was running when the node was stopped"
+    return Terminated(
+        137, "ContainerStatusUnknown", None, now, before.get("containerID", ""), words
+    )
