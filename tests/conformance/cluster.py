@@ -160,7 +160,10 @@ class Cluster(Protocol):
         from_version: str,
         labels: str | None = None,
         fields: str | None = None,
-    ) -> Watch: ...
+        initial_events: bool = False,
+    ) -> Watch:
+        """Watch one kind; `initial_events` begins with what is there, and says where that ends."""
+        ...
 
     async def define(self, definition: Object) -> None:
         """Create a CustomResourceDefinition; return when its kind is served, by its plural."""

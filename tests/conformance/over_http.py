@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from serinus.errors import ClusterError, NotFound, Unavailable
-from serinus.kube import kinds
+from serinus.kube import kinds, requests
 from serinus.kube.client import Client, WatchEvent
 from serinus.kube.kinds import Kind
 from serinus.kube.requests import DeleteOptions, PatchType, Target
@@ -219,17 +221,33 @@ class HttpCluster:
         from_version: str,
         labels: str | None = None,
         fields: str | None = None,
+        initial_events: bool = False,
     ) -> _HttpWatch:
-        events = self._client.watch(
-            self._kinds[kind],
-            self._where(kind, None),
-            resource_version=from_version,
-            label_selector=labels,
-            field_selector=fields,
-        )
+        if initial_events:
+            events = self._watch_list(kind, from_version)
+        else:
+            events = self._client.watch(
+                self._kinds[kind],
+                self._where(kind, None),
+                resource_version=from_version,
+                label_selector=labels,
+                field_selector=fields,
+            )
         watch = _HttpWatch(events)
         self._watches.append(watch)
         return watch
+
+    async def _watch_list(
+        self, kind: str, from_version: str
+    ) -> AsyncGenerator[WatchEvent[Object], None]:
+        """Watch as client-go does since 1.35; our own client still lists before it watches."""
+        target = Target(self._kinds[kind], namespace=self._where(kind, None))
+        request = requests.watch(target, resource_version=from_version, timeout_ms=60_000)
+        more = (("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan"))
+        request = msgspec.structs.replace(request, query=(*request.query, *more))
+        async for line in self._client._transport.stream(request, limit_ms=60_000):
+            event = json.loads(line)
+            yield WatchEvent(event["type"], event["object"])
 
     async def define(self, definition: Object) -> None:
         spec, name = definition["spec"], definition["metadata"]["name"]

@@ -227,7 +227,9 @@ class ModelCluster:
         from_version: str,
         labels: str | None = None,
         fields: str | None = None,
+        initial_events: bool = False,
     ) -> _ModelWatch:
+        assert not initial_events, "a case about initial events needs `answers`"
         asked = reads.query(self._resources[kind], labels, fields)
         return _ModelWatch(self, kind, int(from_version), asked)
 

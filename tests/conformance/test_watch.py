@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.cluster import Cluster, Watch
+from tests.conformance.cluster import Cluster, Watch, needs
 from tests.conformance.manifests import config_map, deployment, pod
 
 
@@ -115,6 +115,21 @@ async def test_a_watch_from_version_0_begins_with_what_is_there(cluster: Cluster
         assert found == {("ADDED", "a"), ("ADDED", "b")}
 
     await cluster.eventually(both)
+
+
+@needs("answers")
+async def test_a_watch_with_initial_events_says_where_they_end(cluster: Cluster) -> None:
+    await cluster.create("configmaps", config_map("a"))
+    last = await cluster.create("configmaps", config_map("b"))
+    watch = cluster.watch("configmaps", from_version="", initial_events=True)
+    assert {await next_of(watch), await next_of(watch)} == {("ADDED", "a"), ("ADDED", "b")}
+    end = await watch.next()
+    assert end.type == "BOOKMARK"
+    metadata = end.object["metadata"]
+    assert metadata["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert int(metadata["resourceVersion"]) >= int(last["metadata"]["resourceVersion"])
+    await cluster.create("configmaps", config_map("c"))
+    assert await next_of(watch) == ("ADDED", "c")
 
 
 async def test_a_deployment_tells_of_its_status_while_it_rolls_out(cluster: Cluster) -> None:
