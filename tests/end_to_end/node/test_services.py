@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -217,3 +218,27 @@ async def test_pods_that_leave_politely_cost_no_new_connection(
     stop.set()
     await asyncio.gather(*running)
     assert before < set(answers)
+
+
+async def test_where_pods_share_one_address_services_lead_to_their_other_ports(
+    kubeconfig: Path, idle_bench: Bench, api_kind: str
+) -> None:
+    if api_kind == "kubernetes":
+        pytest.skip("a real API server takes no loopback addresses for endpoints")
+    shared = Network("127.0.0.1/32", "127.0.0.1")
+    async with bench.node(kubeconfig, idle_bench.state, network=shared):
+        probe = {"httpGet": {"path": "/healthz", "port": 80}}
+        await create(idle_bench, kinds.DEPLOYMENTS, a_deployment(3, readinessProbe=probe))
+        service = await create(idle_bench, kinds.SERVICES, a_service())
+        port = service["spec"]["ports"][0]["nodePort"]
+        names = await until_answered_by("127.0.0.1", port, 3)
+        pods = {p["metadata"]["name"]: p for p in await all_pods(idle_bench)}
+        assert set(pods) == names
+        moved = [
+            json.loads(p["metadata"]["annotations"]["serinus.dev/host-ports"])
+            for p in pods.values()
+        ]
+        assert len({m["80"] for m in moved}) == 3
+        assert {p["status"]["podIP"] for p in pods.values()} == {"127.0.0.1"}
+        (event,) = await idle_bench.events(min(names), "PortMoved")
+        assert "port 80 may not be bound" in event["message"]

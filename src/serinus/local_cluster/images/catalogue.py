@@ -38,7 +38,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     note: str = ""
     """Said in an Event when a container starts: what it is that runs in place of the image."""
     notifies: bool = False
-    """Whether the program writes a byte to the descriptor SERINUS_READY_FD once it has loaded."""
+    """Whether the program writes a byte to the descriptor SERINUS_READY_FD once it listens."""
 
     def takes(self, image: reference.ImageReference) -> bool:
         """Return whether the entry is for this image."""

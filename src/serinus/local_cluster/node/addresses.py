@@ -19,8 +19,10 @@ _NOT_HERE = (
 class AddressPool:
     """Give each pod an address; where there is only 127.0.0.1, pods share it and get other ports."""
 
-    def __init__(self, cidr: str) -> None:
+    def __init__(self, cidr: str, *, start: int = 0) -> None:
         """Take the addresses of a network such as `127.1.0.0/16`; all share `127.0.0.1/32`.
+
+        Two nodes of one machine that start at different places do not get into each other's way.
 
         Raises:
             InvalidInput: it is no IPv4 network, has no room for pods, or is not here.
@@ -30,7 +32,7 @@ class AddressPool:
         except ValueError as e:
             raise errors.InvalidInput("--pod-cidr", [f"{cidr!r}: {e}"]) from e
         self._used: set[str] = set()
-        self._next = 0
+        self._next = start % self._network.num_addresses
         self._reserved_ports: set[int] = set()
         self.is_shared = self._network == _LOOPBACK_ALONE
         if self.is_shared:

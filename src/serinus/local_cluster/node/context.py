@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shortest_grace_ms: int = 2_000
     """What a preStop hook that used up the grace period still leaves for the process."""
     loaded_within_ms: int = 10_000
-    """How long a catalogue program that tells when it has loaded is waited for."""
+    """How long a catalogue program that tells when it listens is waited for."""
     ended_pods_kept_count: int = 100
     """Of how many deleted pods the logs stay in the state folder."""
 

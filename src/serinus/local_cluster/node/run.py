@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -56,7 +57,7 @@ async def run(options: NodeOptions, stop: asyncio.Event | None = None) -> None:
         if reaped_count:
             _log.info("ended what an earlier node had left", container_count=reaped_count)
         catalogue = Catalogue(options.images)
-        addresses = AddressPool(options.pod_cidr)
+        addresses = AddressPool(options.pod_cidr, start=_start_of(folder.path))
         async with Client(config.load(options.kubeconfig)) as client:
             clock, settings = process.SystemClock(), options.settings
             context = NodeContext(
@@ -113,6 +114,11 @@ def _stop_at_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def _start_of(folder: Path) -> int:
+    """Return where pods' addresses begin: for each state folder another, and always the same."""
+    return 256 * zlib.crc32(bytes(folder))
 
 
 def _lock(path: Path) -> int:

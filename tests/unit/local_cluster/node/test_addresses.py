@@ -34,6 +34,14 @@ def test_an_address_of_before_is_given_again_if_it_is_free_and_ours() -> None:
 
 
 @linux_only
+def test_pools_that_start_apart_give_other_addresses() -> None:
+    first = AddressPool("127.1.0.0/16", start=256 * 7)
+    last = AddressPool("127.1.0.0/16", start=2**16 * 5 - 2)
+    assert [first.take() for _ in range(2)] == ["127.1.7.1", "127.1.7.2"]
+    assert [last.take() for _ in range(2)] == ["127.1.0.2", "127.1.0.3"]
+
+
+@linux_only
 def test_addresses_with_a_special_look_are_left_out() -> None:
     pool = AddressPool("127.1.0.0/16")
     taken = {pool.take() for _ in range(600)}

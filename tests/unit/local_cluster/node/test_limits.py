@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.local_cluster.node.pods import limits
+from serinus.local_cluster.node import limits
 from serinus.local_cluster.node.pods.spec import Resources
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")

@@ -61,14 +61,17 @@ class WebServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        self._say_ready()
-        if await self._stopped_within(self._options.start_delay_ms):
-            return
+        if self._options.start_delay_ms:
+            # The program runs, as a container's does; that it does not listen yet is the point.
+            self._say_ready()
+            if await self._stopped_within(self._options.start_delay_ms):
+                return
         sockets = [_listening(address) for address in self._options.addresses]
         servers = [
             await loop.create_server(lambda: Connection(self), sock=each, backlog=BACKLOG_COUNT)
             for each in sockets
         ]
+        self._say_ready()
         where = ", ".join(f"{host}:{port}" for host, port in self._options.addresses)
         _say(f"{self._options.image or 'web server'} listens on {where}")
         await self._stop.wait()
@@ -85,14 +88,12 @@ class WebServer:
         _say(f"stopped after {self._answered_count} answers")
 
     def _say_ready(self) -> None:
-        descriptor = self._options.ready_descriptor
+        descriptor, self._options.ready_descriptor = self._options.ready_descriptor, None
         if descriptor is not None:
             os.write(descriptor, b"1")
             os.close(descriptor)
 
     async def _stopped_within(self, limit_ms: int) -> bool:
-        if not limit_ms:
-            return False
         try:
             await asyncio.wait_for(self._stop.wait(), limit_ms / 1000)
         except TimeoutError:

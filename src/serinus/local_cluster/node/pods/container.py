@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ import msgspec
 
 from serinus import errors
 from serinus.kube import kinds
-from serinus.local_cluster.node import references
+from serinus.local_cluster.node import limits, references
 from serinus.local_cluster.node.context import NodeContext
-from serinus.local_cluster.node.pods import child, handlers, launch, limits, state
+from serinus.local_cluster.node.pods import child, handlers, launch, state
 from serinus.local_cluster.node.pods.child import Child
+from serinus.local_cluster.node.pods.ending import Ending
 from serinus.local_cluster.node.pods.handlers import HandlerError, Target
 from serinus.local_cluster.node.pods.launch import Launch, Placement, StartError
 from serinus.local_cluster.node.pods.probes import Prober
@@ -56,9 +55,7 @@ class ContainerRunner:
         self._target: Target | None = None
         self._prober: Prober | None = None
         self._task: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._deadline_ms = 0
-        self._hurry = asyncio.Event()
+        self._ending: Ending | None = None
         self.started = asyncio.Event()
         self._spawning = False
         self._stopping = False
@@ -110,8 +107,8 @@ class ContainerRunner:
 
     def shorten(self, grace_ms: int) -> None:
         """Leave no more than this for an end that is under way."""
-        self._deadline_ms = min(self._deadline_ms, self._context.clock.now_ms() + grace_ms)
-        self._hurry.set()
+        if self._ending is not None:
+            self._ending.shorten(grace_ms)
 
     # What probes tell.
 
@@ -185,7 +182,10 @@ class ContainerRunner:
         if process.is_alive:
             self._event("Started", f"Container started: {self.container.name}")
         if self._stopping:
-            self._end(self._context.settings.shortest_grace_ms, self._stopping_words)
+            self._end(
+                self._context.settings.shortest_grace_ms,
+                f"Stopping container {self.container.name}",
+            )
         else:
             await self._post_start(self._target)
         if self._ending is None and process.is_alive:
@@ -199,7 +199,7 @@ class ContainerRunner:
             await self._prober.stop()
             self._prober = None
         if self._ending is not None:
-            await asyncio.wait([self._ending])
+            await self._ending.finished()
             self._ending = None
         self._child = None
         ended = Terminated(
@@ -263,7 +263,7 @@ class ContainerRunner:
             self._event("BackOff", f'Back-off pulling image "{self.container.image}"', "Warning")
             words = f'Back-off pulling image "{self.container.image}": {problem}'
             self._update(state=Waiting("ImagePullBackOff", words))
-        await self._sleep(self._pause_ms)
+        await asyncio.sleep(self._pause_ms / 1000)
 
     async def _back_off(self, ended: Terminated) -> None:
         """Wait before the next run; the first one after a long run comes at once."""
@@ -286,16 +286,13 @@ class ContainerRunner:
             "BackOff", f"Back-off restarting failed container {name} in pod {pod.name}", "Warning"
         )
         self._update(last_state=ended, state=Waiting("CrashLoopBackOff", f"{words} {where}"))
-        await self._sleep(self._pause_ms)
+        await asyncio.sleep(self._pause_ms / 1000)
         self._update(restart_count=self._run_count)
 
     def _next_pause(self) -> None:
         settings = self._context.settings
         doubled = 2 * self._pause_ms or settings.restart_first_ms
         self._pause_ms = min(doubled, settings.restart_ceiling_ms)
-
-    async def _sleep(self, pause_ms: int) -> None:
-        await asyncio.sleep(pause_ms / 1000)
 
     def _is_to_run_again(self, ended: Terminated) -> bool:
         if self._stopping:
@@ -307,60 +304,27 @@ class ContainerRunner:
             return policy != "Never" and ended.exit_code != 0
         return policy == "Always"
 
-    # The end of one run.
-
-    @property
-    def _stopping_words(self) -> str:
-        return f"Stopping container {self.container.name}"
-
     def _end(self, grace_ms: int, message: str) -> None:
         """Begin to end the present run; a second call can only shorten the grace."""
         if self._ending is not None:
-            self.shorten(grace_ms)
+            self._ending.shorten(grace_ms)
             return
-        process, target = self._child, self._target
-        if process is None:
+        if self._child is None or self._target is None:
             return
-        self._hurry.clear()
-        self._deadline_ms = self._context.clock.now_ms() + grace_ms
         self._event("Killing", message)
-        self._ending = asyncio.create_task(self._end_now(process, target))
-
-    async def _end_now(self, process: Child, target: Target | None) -> None:
         if self._prober is not None:
             self._prober.stop_deadly()
+        self._ending = Ending(
+            self._child,
+            grace_ms=grace_ms,
+            shortest_grace_ms=self._context.settings.shortest_grace_ms,
+            clock=self._context.clock,
+        )
         hook = self.container.lifecycle.pre_stop if self.container.lifecycle else None
-        if hook is not None and target is not None:
-            await self._pre_stop(process, target)
-        shortest_ms = self._context.settings.shortest_grace_ms
-        if hook is not None:
-            now_ms = self._context.clock.now_ms()
-            self._deadline_ms = max(self._deadline_ms, now_ms + shortest_ms)
-        process.signal(signal.SIGTERM)
-        while process.is_alive:
-            left_ms = self._deadline_ms - self._context.clock.now_ms()
-            if left_ms <= 0:
-                process.signal(signal.SIGKILL)
-                await asyncio.wait([process.ended])
-                return
-            self._hurry.clear()
-            await _first({process.ended}, self._hurry, left_ms)
+        self._ending.start(hook, self._target, self._hook_failed)
 
-    async def _pre_stop(self, process: Child, target: Target) -> None:
-        lifecycle = self.container.lifecycle
-        hook = lifecycle.pre_stop if lifecycle else None
-        if hook is None:
-            return
-        left_ms = max(0, self._deadline_ms - self._context.clock.now_ms())
-        running = asyncio.create_task(handlers.run(hook, target, left_ms))
-        await asyncio.wait({running, process.ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            running.cancel()
-            await asyncio.wait([running])
-        with contextlib.suppress(asyncio.CancelledError):
-            problem = running.exception()
-            if isinstance(problem, HandlerError):
-                self._event("FailedPreStopHook", f"PreStopHook failed: {problem}", "Warning")
+    def _hook_failed(self, why: str) -> None:
+        self._event("FailedPreStopHook", f"PreStopHook failed: {why}", "Warning")
 
     async def _post_start(self, target: Target) -> None:
         hook = self.container.lifecycle.post_start if self.container.lifecycle else None
@@ -399,14 +363,3 @@ class ContainerRunner:
             f"spec.{group}{{{self.container.name}}}",
         )
         self._context.recorder.record(subject, reason, message, event_type=event_type)
-
-
-async def _first(tasks: set[asyncio.Task[Any]], event: asyncio.Event, timeout_ms: int) -> None:
-    """Wait for one of the tasks, the event, or the time to be over."""
-    waiter = asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait(
-            {*tasks, waiter}, timeout=timeout_ms / 1000, return_when=asyncio.FIRST_COMPLETED
-        )
-    finally:
-        waiter.cancel()

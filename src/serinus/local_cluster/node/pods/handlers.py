@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import ssl
 from collections.abc import Mapping
@@ -127,8 +128,9 @@ async def _connect(host: str, port: int, context: ssl.SSLContext | None) -> Conn
     try:
         return await asyncio.open_connection(host, port, ssl=context)
     except OSError as e:
-        why = e.strerror or str(e)
-        raise HandlerError(f"dial tcp {host}:{port}: connect: {why.lower()}") from e
+        # asyncio puts the address into `strerror`, so that only the number tells the reason.
+        why = os.strerror(e.errno).lower() if e.errno else str(e)
+        raise HandlerError(f"dial tcp {host}:{port}: connect: {why}") from e
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
