@@ -28,6 +28,8 @@ SERVICE = Kind("v1", "Service")
 NODE = Kind("v1", "Node")
 NAMESPACE = Kind("v1", "Namespace")
 EVENT = Kind("v1", "Event")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet")
+POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from serinus.clock import Instant
 from serinus.kubernetes_model.requests import Object
-from serinus.kubernetes_model.workloads import pods, replica_set
+from serinus.kubernetes_model.workloads import disruption, pods, replica_set
 from serinus.kubernetes_model.workloads.deployment import limits
 from serinus.kubernetes_model.workloads.deployment import reconcile as deployment
 from serinus.kubernetes_model.workloads.endpoint_slice import endpoints
@@ -19,6 +19,7 @@ from serinus.kubernetes_model.workloads.objects import (
     NAMESPACE,
     NODE,
     POD,
+    POD_DISRUPTION_BUDGET,
     REPLICA_SET,
     SERVICE,
     Kind,
@@ -50,6 +51,7 @@ RECONCILES: Mapping[str, Reconcile] = {
     "deployment": deployment.reconcile,
     "replica-set": replica_set.reconcile,
     "endpoint-slice": endpoint_slice.reconcile,
+    "disruption": disruption.reconcile,
     "garbage": garbage.reconcile,
     "namespace": namespace.reconcile,
     "lost-pod": lost_pods.reconcile,
@@ -97,8 +99,11 @@ def _workload_keys(lookup: Lookup, change: Change) -> Iterator[Key]:
         case kind if kind == POD:
             yield from _claimant_keys(lookup, change, REPLICA_SET, "replica-set")
             yield from _service_keys(lookup, change)
+            yield from _budget_keys(lookup, change)
             if change.after is None:
                 yield from _recreate_keys(lookup, latest)
+        case kind if kind == POD_DISRUPTION_BUDGET:
+            yield _key("disruption", latest)
         case kind if kind == ENDPOINT_SLICE:
             yield from _slice_keys(change)
 
@@ -130,6 +135,15 @@ def _service_keys(lookup: Lookup, change: Change) -> Iterator[Key]:
             continue
         for service in lookup.selecting(SERVICE, namespace_of(pod), labels_of(pod)):
             yield _key("endpoint-slice", service)
+
+
+def _budget_keys(lookup: Lookup, change: Change) -> Iterator[Key]:
+    for pod in (change.before, change.after):
+        if pod is None:
+            continue
+        for budget in lookup.list(POD_DISRUPTION_BUDGET, namespace_of(pod)):
+            if disruption.protects(budget, pod):
+                yield _key("disruption", budget)
 
 
 def _recreate_keys(lookup: Lookup, pod: Object) -> Iterator[Key]:
