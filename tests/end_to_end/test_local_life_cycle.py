@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_up_status_and_down_in_the_background(local: Local) -> None:
     assert re.search(r"node\s+ready, pid \d+", state)
     pids = [local.pid("server"), local.pid("node")]
     assert "The local cluster runs already" in local("up", "--background")
+    assert "The local cluster runs already" in local("up")
     assert [local.pid("server"), local.pid("node")] == pids
     url = _run_a_pod(local)
     assert _answers(url)
@@ -125,6 +127,43 @@ def test_a_killed_server_costs_no_traffic_and_comes_back_alone(local: Local) -> 
     assert pod["metadata"]["uid"] == uid
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
     assert _answers(url)
+
+
+def test_a_node_stops_its_pods_though_its_server_is_dead(local: Local) -> None:
+    local("up", "--background")
+    url = _run_a_pod(local)
+    os.kill(local.pid("server"), signal.SIGKILL)
+    began = time.monotonic()
+    assert local("down") == "Stopped: node.\n"
+    assert time.monotonic() - began < 15
+    assert not _answers(url)
+
+
+def test_a_killed_node_takes_its_pods_along_and_starts_them_again(local: Local) -> None:
+    local("up", "--background")
+    url = _run_a_pod(local)
+    os.kill(local.pid("node"), signal.SIGKILL)
+    wait_for(lambda: not _answers(url), "the pod is gone")
+    said = local("up", "--background")
+    assert "server: already running" in said
+    assert "node: restarted" in said
+
+    def is_back() -> bool:
+        pod = local.kubectl.object("pod", "web")
+        address = pod["status"].get("podIP")
+        return bool(address) and _answers(f"http://{address}:80/")
+
+    wait_for(is_back, "the pod runs again")
+
+
+def test_images_can_be_added_only_before_the_node_starts(local: Local, tmp_path: Path) -> None:
+    images = tmp_path / "images.yaml"
+    images.write_text("this is: [no catalogue\n")
+    said = local("up", "--background", "--images", str(images), code=1)
+    assert str(images) in said
+    local("up", "--background")
+    said = local("up", "--background", "--images", str(images), code=1)
+    assert "before you add some" in said
 
 
 def test_a_stale_pid_file_stops_nobody(local: Local) -> None:

@@ -75,22 +75,26 @@ def up(
     Example: serinus local up --background
     """
     cluster = _cluster(name, state_folder, images)
+    if images is not None:
+        cluster.require_new_node()
     stop = threading.Event()
     if not background:
         # From the start on: Ctrl-C must also end what has only half begun.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
     result = cluster.up(port)
-    _announce(result, background=background)
-    if not background:
+    ran_already = _announce(result, background=background)
+    if not background and not ran_already:
         _stay(cluster, stop)
 
 
-def _announce(result: Up, *, background: bool) -> None:
+def _announce(result: Up, *, background: bool) -> bool:
+    """Say what runs and what to do next; return whether all of it ran already."""
     from serinus.local_cluster.lifecycle import Began
 
     states = {result.server, result.node}
-    if states == {Began.ALREADY_RUNNING}:
+    ran_already = states == {Began.ALREADY_RUNNING}
+    if ran_already:
         _say(f"The local cluster runs already: https://127.0.0.1:{result.port}")
     else:
         _say(f"The local cluster is ready: https://127.0.0.1:{result.port}")
@@ -101,7 +105,8 @@ def _announce(result: Up, *, background: bool) -> None:
     _say("Next:")
     _say("  serinus local kubectl -- apply -f examples/nginx-canary/stable.yaml")
     _say(f"  export KUBECONFIG={result.kubeconfig}")
-    _say("  serinus local down" if background else "Ctrl-C stops it.")
+    _say("  serinus local down" if background or ran_already else "Ctrl-C stops it.")
+    return ran_already
 
 
 def _stay(cluster: LocalCluster, stop: threading.Event) -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 import msgspec
 
 from serinus import errors
-from serinus.local_cluster import daemons, ports, readiness
-from serinus.local_cluster.state_folder import ClusterRecord, StateFolder
+from serinus.local_cluster import daemons, readiness
+from serinus.local_cluster.state_folder import StateFolder
 
 SERVER, NODE = "server", "node"
 _READY_MS = 20_000
@@ -79,6 +79,19 @@ class LocalCluster:
         self._name = name
         self._images = images
 
+    def require_new_node(self) -> None:
+        """Refuse when a node runs already: it knows the images that it was started with.
+
+        Raises:
+            RefusedError: it does.
+        """
+        if daemons.running(self.folder.identity(NODE)) is not None:
+            raise errors.RefusedError(
+                "AlreadyRunning",
+                "the node runs already, with the images that it was started with; run "
+                "`serinus local down` before you add some",
+            )
+
     def up(self, port: int | None = None) -> Up:
         """Start what does not run, and return when both processes are ready.
 
@@ -88,8 +101,8 @@ class LocalCluster:
         _require_extra()
         self.folder.create()
         with self._alone():
-            self._settle_port(port)
-            server = self._start_server()
+            self._check_port(port)
+            server = self._start_server(port)
             node = self._start_node()
         record = self.folder.read_record()
         bound = record.port if record is not None else 0
@@ -152,26 +165,25 @@ class LocalCluster:
             for name in (SERVER, NODE)
         )
 
-    def _settle_port(self, wanted: int | None) -> None:
+    def _check_port(self, wanted: int | None) -> None:
         record = self.folder.read_record()
-        if record is not None and wanted in {None, record.port}:
+        if record is None or wanted in {None, record.port}:
             return
-        if record is not None and daemons.running(self.folder.identity(SERVER)) is not None:
+        if daemons.running(self.folder.identity(SERVER)) is not None:
             raise errors.RefusedError(
                 "AlreadyRunning",
                 f"the cluster in {self.folder.path} listens on port {record.port}; "
                 "run `serinus local down` before you choose another",
             )
-        chosen = wanted if wanted is not None else ports.free_port()
-        self.folder.write_record(ClusterRecord(self._name, chosen))
 
-    def _start_server(self) -> Began:
+    def _start_server(self, port: int | None) -> Began:
         identity_file = self.folder.identity(SERVER)
         if daemons.running(identity_file) is not None:
             self._await_ready(SERVER, lambda: readiness.server_is_ready(self.folder))
             return Began.ALREADY_RUNNING
         began = Began.RESTARTED if identity_file.exists() else Began.STARTED
-        self._spawn(SERVER, ())
+        chosen = () if port is None else ("--port", str(port))
+        self._spawn(SERVER, ("--name", self._name, *chosen))
         self._await_ready(SERVER, lambda: readiness.server_is_ready(self.folder))
         return began
 

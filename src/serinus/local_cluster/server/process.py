@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import gc
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
-from serinus.local_cluster import kubeconfig
+from serinus.local_cluster import kubeconfig, ports
 from serinus.local_cluster.server import bootstrap, certificates
 from serinus.local_cluster.server.durable_log import DurableLog
 from serinus.local_cluster.server.expiry import expire_events
@@ -32,10 +33,11 @@ class Server:
         self._listening: asyncio.AbstractServer | None = None
         self._expiry: asyncio.Task[None] | None = None
 
-    async def start(self, port: int | None = None) -> int:
+    async def start(self, port: int | None = None, name: str = DEFAULT_NAME) -> int:
         """Listen with everything that was acknowledged before; return the port.
 
-        Without `port` the one of the last start is taken, or any that is free.
+        Without `port` the one of the last start is taken, at the first start one that is free.
+        `name` is that of a cluster which is made now.
 
         Raises:
             RefusedError: the folder, the log or the port cannot be used.
@@ -51,14 +53,17 @@ class Server:
         live.load()
         guard = Guard(self._folder.read_or_make_token(), USER)
         front = self._front = https.Front(Dispatch(live, logs), guard, logs)
-        wanted = port if port is not None else record.port if record is not None else 0
+        if port is not None:
+            wanted: Sequence[int] = (port,)
+        else:
+            wanted = ports.CANDIDATES if record is None else (record.port,)
         self._listening, bound = await front.listen(wanted, https.tls_context(self._folder))
         bootstrap.populate(live, bound)
         live.start_controllers()
         self._expiry = asyncio.create_task(expire_events(live))
-        name = record.name if record is not None else DEFAULT_NAME
-        self._folder.write_record(ClusterRecord(name, bound))
-        kubeconfig.write(self._folder, name, bound)
+        named = record.name if record is not None else name
+        self._folder.write_record(ClusterRecord(named, bound))
+        kubeconfig.write(self._folder, named, bound)
         return bound
 
     async def stop(self) -> None:
@@ -75,7 +80,7 @@ class Server:
             self._live.stop()
 
 
-async def serve(folder: Path, port: int | None = None) -> None:
+async def serve(folder: Path, port: int | None = None, name: str = DEFAULT_NAME) -> None:
     """Run a server until TERM or INT."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -83,7 +88,7 @@ async def serve(folder: Path, port: int | None = None) -> None:
         loop.add_signal_handler(number, ended.set)
     server = Server(folder)
     try:
-        await server.start(port)
+        await server.start(port, name)
         # What is there by now stays: a full collection need not look at it again and again.
         gc.collect()
         gc.freeze()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
+from serinus import errors
+from serinus.local_cluster import ports
 from serinus.local_cluster.server.process import Server
 from serinus.local_cluster.state_folder import StateFolder
 from tests.unit.local_cluster.server.https_bench import (
@@ -52,6 +56,28 @@ async def test_the_port_the_token_and_the_authority_stay_over_restarts(tmp_path:
     await server.start()
     assert StateFolder(path).kubeconfig.read_bytes() == before
     await server.stop()
+
+
+async def test_two_new_clusters_at_once_take_two_ports(tmp_path: Path) -> None:
+    servers = [Server(tmp_path / name) for name in ("one", "two", "three")]
+    taken = await asyncio.gather(*(server.start(name="new") for server in servers))
+    assert len(set(taken)) == 3
+    assert set(taken) <= set(ports.CANDIDATES)
+    for server in servers:
+        await server.stop()
+    record = StateFolder(tmp_path / "one").read_record()
+    assert record is not None
+    assert (record.name, record.port) == ("new", taken[0])
+
+
+async def test_a_port_that_is_taken_meanwhile_is_refused(tmp_path: Path) -> None:
+    first, second = Server(tmp_path / "state"), Server(tmp_path / "state")
+    port = await first.start(0)
+    await first.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(errors.RefusedError, match=f"cannot listen on 127.0.0.1:{port}"):
+            await second.start()
+        await second.stop()
 
 
 async def _start(path: Path) -> asyncio.subprocess.Process:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -54,25 +54,30 @@ class Front:
         )
 
     async def listen(
-        self, port: int, context: ssl.SSLContext
+        self, ports: Sequence[int], context: ssl.SSLContext
     ) -> tuple[asyncio.AbstractServer, int]:
-        """Listen on loopback; port 0 takes any that is free. Return also the port.
+        """Listen on loopback, on the first port that is free. Return also the port.
 
         Raises:
-            RefusedError: the port is taken.
+            RefusedError: all are taken.
         """
         loop = asyncio.get_running_loop()
-        try:
-            listening = await loop.create_server(
-                self._server, "127.0.0.1", port, ssl=context, backlog=1024
-            )
-        except OSError as e:
-            raise errors.RefusedError(
-                "PortTaken",
-                f"cannot listen on 127.0.0.1:{port}: {e.strerror}; stop what listens there, or "
-                "choose another port with `serinus local up --port`",
-            ) from e
-        return listening, int(listening.sockets[0].getsockname()[1])
+        why = ""
+        for port in ports:
+            try:
+                listening = await loop.create_server(
+                    self._server, "127.0.0.1", port, ssl=context, backlog=1024
+                )
+            except OSError as e:
+                why = e.strerror or str(e)
+                continue
+            return listening, int(listening.sockets[0].getsockname()[1])
+        tried = str(ports[0]) if len(ports) == 1 else f"{ports[0]} to {ports[-1]}"
+        raise errors.RefusedError(
+            "PortTaken",
+            f"cannot listen on 127.0.0.1:{tried}: {why}; stop what listens there, or "
+            "choose another port with `serinus local up --port`",
+        )
 
     async def stop(self) -> None:
         """End all streams and connections."""
