@@ -1,4 +1,8 @@
-"""Laws of a rolling update, whatever order the controllers and Pods happen to act in."""
+"""Laws of a rolling update, whatever order the controllers and Pods happen to act in.
+
+Availability is a law for new templates only. Going back to a ReplicaSet that was scaled to nothing a
+moment ago, Kubernetes counts the Pods that its status still shows, and can lose all that serve.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +63,13 @@ def act(world: World, data: st.DataObject) -> bool:
     replicas=st.integers(1, 6),
     surge=_percent_or_count,
     unavailable=_percent_or_count,
-    images=st.lists(st.sampled_from(["shop:2", "shop:3", "shop:1"]), min_size=1, max_size=3),
+    images=st.lists(st.sampled_from(["shop:1", "shop:2", "shop:3"]), min_size=1, max_size=4),
     data=st.data(),
 )
 def test_no_order_of_events_breaks_the_limits_of_a_rolling_update(
     replicas: int, surge: int | str, unavailable: int | str, images: list[str], data: st.DataObject
 ) -> None:
+    only_new = len(set(images)) == len(images) and "shop:1" not in images
     if surge in {0, "0%"} and unavailable in {0, "0%"}:
         surge = 1
     strategy = {
@@ -81,7 +86,7 @@ def test_no_order_of_events_breaks_the_limits_of_a_rolling_update(
             act(world, data)
             available = [pod for pod in world.pods() if pods.is_active(pod) and pods.is_ready(pod)]
             assert sum(world.sizes().values()) <= most
-            assert len(available) >= fewest
+            assert len(available) >= fewest or not only_new
     world.settle()
     assert {image_of(pod) for pod in world.pods()} == {images[-1]}
     assert len(world.pods()) == replicas
