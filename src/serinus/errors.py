@@ -1,6 +1,7 @@
 """The one tree of exceptions.
 
-Outcomes are values; an exception means "this attempt did not work". Classes follow what the caller does::
+Outcomes are values; an exception means "this attempt did not work". Classes follow what the
+caller does::
 
     SerinusError
     ├── UsageError                 the input is wrong                              exit 2
@@ -8,11 +9,14 @@ Outcomes are values; an exception means "this attempt did not work". Classes fol
     │   └── UnknownName            a name that is not among the known ones
     ├── RefusedError               the cluster's state refuses, or the release failed   exit 1
     ├── ClusterError               the API server said no, or said nothing
-    │   ├── NotFound · AlreadyExists · Conflict · Gone · Forbidden · Unauthorized · Invalid    exit 1
+    │   ├── NotFound · AlreadyExists · Conflict · Gone · Forbidden · Unauthorized
+    │   ├── Invalid                                                                 exit 1
     │   └── Unavailable            no answer, or "try later"                        exit 3
     ├── DataPlaneError             a proxy or a pod's process did not do its part   exit 1
     └── InvariantViolation         serinus itself was about to do wrong             exit 1
 """
+
+# ruff: noqa: N818 - the names say what happened, as the API server does: NotFound, Conflict, Gone
 
 from __future__ import annotations
 
@@ -151,4 +155,4 @@ class DataPlaneError(SerinusError):
 
 
 class InvariantViolation(SerinusError):
-    """serinus was about to break one of its own rules; the release is frozen and nothing was written."""
+    """serinus was about to break one of its own rules; nothing was written."""

@@ -50,8 +50,8 @@ class Lines:
         if text and text != self._last_wait:
             share = format_weight(real_share_bp(done.observation))
             self.say(
-                f"{status.phase.value}: step {status.step_index + 1}, canary {share} % of the ready "
-                f"pods; waiting: {text}"
+                f"{status.phase.value}: step {status.step_index + 1}, canary {share} % of the "
+                f"ready pods; waiting: {text}"
             )
         self._last_wait = text
 

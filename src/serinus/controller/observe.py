@@ -156,7 +156,7 @@ def _canary(found: Manifest) -> Canary:
 
 
 def _relevant_sets(seen: Snapshot, canary: Manifest | None) -> list[Manifest]:
-    """Return the ReplicaSets of the target, of its canary, and of nobody though the target takes them."""
+    """Return the ReplicaSets of the target and its canary, and those that lost their owner."""
     if seen.target is None:
         return []
     uids = {seen.target["metadata"]["uid"], ""}

@@ -59,7 +59,8 @@ def find_service(snapshot: Snapshot, deployment: Manifest, wanted: str | None) -
     if len(found) > 1:
         raise RefusedError(
             "SeveralServices",
-            f"the pods of Deployment {name} are behind {', '.join(found)}: say which with --service",
+            f"the pods of Deployment {name} are behind {', '.join(found)}: say which with "
+            "--service",
         )
     only: str = found[0]
     return only

@@ -16,7 +16,7 @@ from serinus.traffic.write import Write
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """One namespace at one moment, as plain JSON; `pods` are those that the target's selector takes."""
+    """One namespace at one moment, as plain JSON; `pods` are those that the target selects."""
 
     target: Manifest | None
     service: Manifest | None

@@ -1,4 +1,4 @@
-"""One round: load, observe, decide, save, act. May be run at any time, twice, or after any crash."""
+"""One round: load, observe, decide, save, act. May be run at any time, twice, after any crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Round(msgspec.Struct, frozen=True):
 
     @property
     def at_rest(self) -> bool:
-        """Tell whether nothing is under way: only a person or a new template can start something."""
+        """Tell whether nothing is under way until a person or a new template starts something."""
         decision = self.decision
         return decision.status.phase.at_rest and not decision.actions and decision.wake_at is None
 
@@ -32,8 +32,8 @@ class Round(msgspec.Struct, frozen=True):
 async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
     """Take the next step of one release.
 
-    The status is saved before anything is done: a deadline or an answered command that was acted on is
-    never forgotten, and every action may be repeated.
+    The status is saved before anything is done: a deadline or an answered command that was acted
+    on is never forgotten, and every action may be repeated.
 
     Raises:
         ClusterError: something was not done; call again.

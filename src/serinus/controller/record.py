@@ -1,4 +1,4 @@
-"""The record of a release where no operator runs: a ConfigMap that holds exactly the CanaryRelease."""
+"""The record of a release where no operator runs: a ConfigMap with exactly the CanaryRelease."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncI
     )
     held = await lease.try_acquire()
     if not held and is_gone(lease.holder):
-        # Its process has ended here, so nobody renews: wait for the lease to run out like anyone else.
+        # Its process has ended here, so nobody renews: wait until the lease runs out like anyone.
         held = await lease.acquire(LEASE.duration_ms + LEASE.renew_deadline_ms)
     if not held:
         raise NotDriving(

@@ -56,8 +56,8 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
     if stage not in (Stage.LANDED, Stage.GIVEN_UP, Stage.MISSING):
         raise RefusedError(
             "ReleaseRuns",
-            f"a release of {name} is running at step {stored.release.status.step_index + 1}: finish it "
-            f"with serinus promote {name} or serinus abort {name} first",
+            f"a release of {name} is running at step {stored.release.status.step_index + 1}: "
+            f"finish it with serinus promote {name} or serinus abort {name} first",
         )
     changed = msgspec.structs.replace(stored.release, spec=spec)
     await cluster.save(Stored(changed, stored.version))

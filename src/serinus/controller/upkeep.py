@@ -25,8 +25,8 @@ async def _at_rest(cluster: KubernetesCluster, stored: Stored) -> Manifest:
     if view(seen.observation).stage is not Stage.LANDED:
         raise RefusedError(
             "ReleaseRuns",
-            f"the template of {stored.release.name} is not the one that runs: promote it, or abort and "
-            "undo it first",
+            f"the template of {stored.release.name} is not the one that runs: promote it, or abort "
+            "and undo it first",
         )
     return seen.objects.target
 

@@ -1,4 +1,4 @@
-"""The classic canary: three pods and one, a quarter of the requests, then promoted; then by `release`."""
+"""The classic canary: three pods and one, a quarter of the requests; then by `release`."""
 
 from __future__ import annotations
 

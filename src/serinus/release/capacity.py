@@ -1,4 +1,4 @@
-"""In which order pods come and go on the way to a weight: only the order, the maths is the router's."""
+"""In which order pods come and go on the way to a weight; how many is the router's to say."""
 
 from __future__ import annotations
 

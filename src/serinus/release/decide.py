@@ -1,4 +1,4 @@
-"""The heart: `decide(observation, now) -> Decision`. Pure; may be called at any time, any number of times."""
+"""The heart: `decide(observation, now) -> Decision`. Pure; may be called at any time, and twice."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def decide(obs: Observation, now: Instant) -> Decision:
     """Return what to do now.
 
     Raises:
-        InvariantViolation: the decision would break a rule that protects users; nothing may be written.
+        InvariantViolation: the decision would break a rule that protects users.
     """
     draft = Draft(obs, view(obs), now)
     commands.answer(draft)
     if draft.status != msgspec.structs.replace(obs.status, waiting=None):
-        # The command is answered in the record before anything is done about it: it acts at most once.
+        # Answered in the record before anything is done about it, a command acts at most once.
         draft.wake(now)
     elif strands_users(obs):
         draft.act(RestoreRoute())

@@ -1,4 +1,4 @@
-"""What a decision consists of: a new status, ordered actions, notes for people, and when to look again."""
+"""What a decision consists of: status, ordered actions, notes, and when to look again."""
 
 from __future__ import annotations
 

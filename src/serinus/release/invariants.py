@@ -1,4 +1,4 @@
-"""What no decision may do. Checked on every decision, also in production: a breach freezes that release."""
+"""What no decision may do. Checked on every decision, also in production."""
 
 from __future__ import annotations
 

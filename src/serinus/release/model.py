@@ -1,6 +1,6 @@
 """What a release is: what its owner wants (`Spec`) and what must be remembered (`Status`).
 
-Status holds only what cannot be read back from the cluster. Instants are stored, never durations since.
+Status holds only what cannot be read back from the cluster. Instants are stored, not durations.
 """
 
 from __future__ import annotations

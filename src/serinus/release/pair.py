@@ -1,6 +1,6 @@
 """A hand-made pair: two Deployments behind one Service, the classic canary.
 
-There is no record and no step; each verb says where to go, and `decide_pair` what to do next on the way.
+There is no record and no step; each verb says where to go, and `decide_pair` what to do next.
 It may be called again after any crash: what was done shows in the cluster.
 """
 
@@ -135,14 +135,15 @@ def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDec
     if stable.paused and not same:
         raise RefusedError(
             "Paused",
-            f"Deployment {stable.name} is paused: kubectl rollout resume deployment/{stable.name} first",
+            f"Deployment {stable.name} is paused: kubectl rollout resume deployment/{stable.name} "
+            "first",
         )
     if not same:
         if canary.replica_count == 0 or canary.available_count < canary.replica_count:
             raise RefusedError(
                 "CanaryNotReady",
-                f"{canary.available_count} of {canary.replica_count} pods of the canary {canary.name} "
-                "are available: only a canary that runs can be promoted",
+                f"{canary.available_count} of {canary.replica_count} pods of the canary "
+                f"{canary.name} are available: only a canary that runs can be promoted",
             )
         restore = ROUTER.restore(obs.live)
         if restore:

@@ -1,4 +1,4 @@
-"""What about the cluster a release must respect: found before it starts, never approximated in silence."""
+"""What about the cluster a release must respect, found before it starts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
 
 
 def not_narrowable(around: Surroundings) -> list[Finding]:
-    """Return why the Service's selector must not be narrowed to one revision; empty when it may be."""
+    """Return why the Service's selector must not be narrowed to one revision, if so."""
     service = around.service
     if service is None:
         return []
@@ -75,7 +75,8 @@ def not_narrowable(around: Surroundings) -> list[Finding]:
     ]
     if strangers:
         why.append(
-            f"Service {name} also sends to {', '.join(strangers[:3])}, which belong to neither revision"
+            f"Service {name} also sends to {', '.join(strangers[:3])}, which belong to neither "
+            "revision"
         )
     return [Finding("NarrowNever", f"{w}: 0 and 100 % are not exact") for w in why]
 
@@ -110,8 +111,8 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "SessionAffinity",
-                f"Service {spec.service} has sessionAffinity: ClientIP, so clients of before never see "
-                "the canary; --allow-coarse goes on all the same",
+                f"Service {spec.service} has sessionAffinity: ClientIP, so clients of before never "
+                "see the canary; --allow-coarse goes on all the same",
                 blocking=not spec.allow_coarse,
             )
         )
@@ -136,8 +137,8 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "PausedByOther",
-                f"field manager {owner!r} owns spec.paused of Deployment {spec.target} by server-side "
-                "apply; take the field out of its manifest",
+                f"field manager {owner!r} owns spec.paused of Deployment {spec.target} by "
+                "server-side apply; take the field out of its manifest",
                 blocking=True,
             )
         )
@@ -146,8 +147,8 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "Recreate",
-                f"Deployment {spec.target} has strategy Recreate: its versions must not run side by side; "
-                "allowRecreate: true says they may",
+                f"Deployment {spec.target} has strategy Recreate: its versions must not run side "
+                "by side; allowRecreate: true says they may",
                 blocking=True,
             )
         )
@@ -155,8 +156,8 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "NoHistory",
-                f"Deployment {spec.target} has revisionHistoryLimit: 0: scaled to zero while held, no pod "
-                "would start again",
+                f"Deployment {spec.target} has revisionHistoryLimit: 0: scaled to zero while held, "
+                "no pod would start again",
             )
         )
     name = canary_name(target, around.replica_sets)
@@ -170,8 +171,8 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "NameTaken",
-                f"the canary would be called {name}, and a Deployment of that name is there that is not "
-                "ours",
+                f"the canary would be called {name}, and a Deployment of that name is there that "
+                "is not ours",
                 blocking=True,
             )
         )
@@ -185,7 +186,8 @@ def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
         found.append(
             Finding(
                 "OnePod",
-                "Constant mode cannot share one pod out, and the strategy allows no surge; use Surge mode",
+                "Constant mode cannot share one pod out, and the strategy allows no surge; use "
+                "Surge mode",
                 blocking=True,
             )
         )
@@ -215,8 +217,8 @@ def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
         return ""
     enough = replica_count_for(weight_bp, mode=spec.mode, surge=surge)
     return (
-        f"{n} replicas cannot express {asked}: the nearest is {real_bp / 100:g} %. {enough} replicas "
-        "would do; --allow-coarse goes on all the same"
+        f"{n} replicas cannot express {asked}: the nearest is {real_bp / 100:g} %. {enough} "
+        "replicas would do; --allow-coarse goes on all the same"
     )
 
 
@@ -231,8 +233,8 @@ def _autoscalers(spec: Spec, around: Surroundings) -> list[Finding]:
             found.append(
                 Finding(
                     "AutoscalerOwnsReplicas",
-                    f"HorizontalPodAutoscaler {name} scales Deployment {spec.target}: Constant mode "
-                    "would fight it; use Surge mode",
+                    f"HorizontalPodAutoscaler {name} scales Deployment {spec.target}: Constant "
+                    "mode would fight it; use Surge mode",
                     blocking=True,
                 )
             )
@@ -262,9 +264,9 @@ def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Find
     return [
         Finding(
             "HPACountsCanary",
-            f"HorizontalPodAutoscaler {hpa['metadata']['name']} counts the canary's pods as stable's: at "
-            f"{load_percent} % of its target and {most} canary pods it would scale {n} to {wanted} and on; "
-            "--allow-autoscaler goes on all the same",
+            f"HorizontalPodAutoscaler {hpa['metadata']['name']} counts the canary's pods as "
+            f"stable's: at {load_percent} % of its target and {most} canary pods it would scale "
+            f"{n} to {wanted} and on; --allow-autoscaler goes on all the same",
             blocking=not spec.allow_autoscaler,
         )
     ]

@@ -68,10 +68,10 @@ def shorten(name: str, length_max: int) -> str:
 
 
 def canary_manifest(objects: Objects, replica_count: int) -> dict[str, Any]:
-    """Return the canary Deployment: the target's template under a selector that cannot take its pods.
+    """Return the canary Deployment: the target's template, a selector that cannot take its pods.
 
     Our metadata is labels only: annotations would reach the ReplicaSet and come back with
-    `kubectl rollout undo`. The owner is the stable Deployment, so that nothing of ours can take it along.
+    `kubectl rollout undo`. The owner is the stable Deployment: nothing of ours can take it along.
     """
     target = _need(objects.target, "Deployment")
     meta, spec = target["metadata"], target["spec"]

@@ -1,8 +1,8 @@
 """Split by replica ratio: a plain Service over the pods of both revisions.
 
-kube-proxy draws an endpoint uniformly per connection, so between 0 and 100 % the share of pods is the
-share of connections. 0 and 100 % are made exact and immediate by narrowing the Service's selector to one
-revision's `pod-template-hash`. At rest no selector carries a hash.
+kube-proxy draws an endpoint uniformly per connection, so between 0 and 100 % the share of pods is
+the share of connections. 0 and 100 % are made exact and immediate by narrowing the Service's
+selector to one revision's `pod-template-hash`. At rest no selector carries a hash.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ SURGE_WEIGHT_BP_MAX = 5_000
 def capacity(replica_count: int, weight_bp: int, *, mode: Mode, surge: bool) -> Capacity:
     """Return the pods whose share is nearest to `weight_bp`, ties to the fewer canaries.
 
-    `Surge` keeps stable whole, so it reaches 50 % at N + N and no more (100 % is the narrowed Service
-    over N canaries). `Constant` keeps the total at N, or N + 1 where that is nearer and `surge` allows it.
+    `Surge` keeps stable whole, so it reaches 50 % at N + N and no more (100 % is the narrowed
+    Service over N canaries). `Constant` keeps the total at N, or N + 1 where that is nearer and
+    `surge` allows it.
 
     Raises:
         ValueError: the weight is outside 0..10,000, or over 5,000 and under 10,000 in Surge mode.
@@ -56,7 +57,7 @@ def capacity(replica_count: int, weight_bp: int, *, mode: Mode, surge: bool) -> 
 
 
 def _all(n: int, *, mode: Mode, surge: bool) -> Capacity:
-    """Return the pods for 100 %: one stable pod stays, so that there is a revision to go back to."""
+    """Return the pods for 100 %: one stable pod stays, as a revision to go back to."""
     if mode is Mode.SURGE:
         return Capacity(stable=n, canary=n)
     return Capacity(stable=1, canary=n if surge or n == 1 else n - 1)
@@ -94,7 +95,7 @@ class ReplicaRatio:
         return capacity(replica_count, weight_bp, mode=mode, surge=surge)
 
     def render(self, plan: TrafficPlan, live: Live) -> tuple[Write, ...]:
-        """Return the one write that gives the Service's selector the hash it should have, if any."""
+        """Return the one write that gives the Service's selector the hash it should have."""
         if live.service is None:
             return ()
         wanted = plan.sole_revision

@@ -1,4 +1,4 @@
-"""The picture of one release: its Deployments and pods, the share asked and real, what it waits for."""
+"""The picture of one release: Deployments and pods, the share asked and real, what it waits for."""
 
 from __future__ import annotations
 

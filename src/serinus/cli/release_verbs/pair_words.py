@@ -1,4 +1,4 @@
-"""What is said about a hand-made pair: what would change, what may not be done, and how it ended."""
+"""What is said about a hand-made pair: what would change, what may not be, how it ended."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check(obs: PairObservation, pair: Pair, goal: PairGoal, *, allow_coarse: boo
     if obs.canary is None and not (narrowed and goal.verb in ("promote", "abort")):
         raise RefusedError(
             "NoCanary",
-            f"there is no second Deployment behind Service {pair.service}: apply the canary's manifest, "
-            f"or let serinus release {pair.stable} make one",
+            f"there is no second Deployment behind Service {pair.service}: apply the canary's "
+            f"manifest, or let serinus release {pair.stable} make one",
         )
     if goal.verb != "set-weight":
         return

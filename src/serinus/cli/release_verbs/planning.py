@@ -56,7 +56,8 @@ async def plan(wish: wishes.Wish, options: ClusterOptions) -> int:
         for p in planned
     ]
     text = output.table(["AFTER", "WRITE", "OBJECT", "WHY"], rows)
-    text += f"ends {last.decision.status.phase.value}; pods ready at once, pauses for a person resumed\n"
+    phase = last.decision.status.phase.value
+    text += f"ends {phase}; pods ready at once, pauses for a person resumed\n"
     output.write(options.output, body, text, f"canaryrelease/{name}")
     return 0
 

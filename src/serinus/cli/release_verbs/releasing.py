@@ -149,8 +149,8 @@ async def _drive(
         if found.stage is Stage.GIVEN_UP:
             raise RefusedError(
                 "Aborted",
-                f"this template was aborted ({stored.release.status.message}): serinus retry {name} tries "
-                "it again",
+                f"this template was aborted ({stored.release.status.message}): serinus retry "
+                f"{name} tries it again",
             )
         if found.stage is Stage.LANDED and target is not None and target.complete and target.paused:
             lines.say(f"nothing to release: {name} runs its template already")

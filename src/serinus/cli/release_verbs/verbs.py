@@ -1,4 +1,4 @@
-"""The verbs that speak to a release that is there: promote, abort, pause, resume, skip, retry, undo ..."""
+"""The verbs that speak to a release that is there: promote, abort, pause, resume, undo ..."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def _run(name: str, verb: str, options: ClusterOptions, **more: object) -> None:
     from serinus.cli.release_verbs import commands
     from serinus.cli.session import run_async
 
-    run_async(commands.give(name, verb, options, commands.More(**more)))  # type: ignore[arg-type] # typer has checked them
+    more_words = commands.More(**more)  # type: ignore[arg-type] # typer has checked them
+    run_async(commands.give(name, verb, options, more_words))
 
 
 def set_weight(
@@ -149,7 +150,7 @@ def undo(
 
 
 def restart(name: Name, timeout: Timeout = None, *, options: ClusterOptions) -> None:
-    """Replace every pod by a rolling update, as `kubectl rollout restart` does where nothing is held."""
+    """Replace every pod by a rolling update; `kubectl rollout restart` refuses while it is held."""
     _run(name, "restart", options, timeout=timeout)
 
 

@@ -1,4 +1,4 @@
-"""What a person may ask of a release, and when: each command is answered once, yes or no with a reason."""
+"""What a person may ask of a release, and when: each command is answered once, with a reason."""
 
 from __future__ import annotations
 

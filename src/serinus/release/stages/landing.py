@@ -68,7 +68,8 @@ def _unfinished(draft: Draft, target: Target) -> None:
         draft.warn(Reason.MIXED, "the adoption did not saturate: the Deployment is resumed")
     draft.wait(
         Reason.WAITING_FOR_ROLLOUT,
-        f"{now_stable.available_count} of {target.replica_count} pods of {target.name} are available",
+        f"{now_stable.available_count} of {target.replica_count} pods of {target.name} are "
+        "available",
     )
 
 
@@ -101,7 +102,7 @@ def _finish(draft: Draft, target: Target) -> None:
 
 
 def mixed(draft: Draft) -> None:
-    """Repair a Deployment that runs several old revisions: keep the one to protect, empty the rest."""
+    """Repair a Deployment that runs several old revisions: keep the one to protect."""
     obs, target, stable = draft.obs, draft.target, draft.stable
     if not draft.follow(follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)):
         return

@@ -28,8 +28,8 @@ class Route(msgspec.Struct, frozen=True):
 def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
     """Return whether the data plane does what the plan says.
 
-    In force means: the cluster shows it since `settle_ms`, because proxies read the cluster with a delay
-    that it cannot show.
+    In force means: the cluster shows it since `settle_ms`, because proxies read the cluster with a
+    delay that it cannot show.
     """
     router = registry.router(obs.spec.router)
     report = router.report(plan, obs.live)

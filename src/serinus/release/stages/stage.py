@@ -126,7 +126,7 @@ def _canary_set(obs: Observation) -> ReplicaSet | None:
 
 
 def _stable(status: Status, running: list[ReplicaSet]) -> ReplicaSet | None:
-    """Return the revision to protect: the remembered one if it runs, else the one that serves most."""
+    """Return the revision to protect: the remembered one if it runs, else what serves most."""
     if not running:
         return None
     return max(

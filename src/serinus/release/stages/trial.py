@@ -183,7 +183,7 @@ def _promote(draft: Draft, target: Target) -> None:
 
 
 def _all_on_canary(draft: Draft, target: Target) -> bool:
-    """Return whether N canary pods have all the traffic, or as many as Constant mode has room for."""
+    """Return whether N canary pods (in Constant mode what fits) have all the traffic."""
     obs, canary, pods = draft.obs, draft.canary, draft.view.canary
     n = full_count(draft.status, target)
     if canary.replica_count != n:
@@ -269,8 +269,8 @@ def _deadline_exceeded(draft: Draft, target: Target) -> bool:
     if canary_set is not None and canary_set.available_count > progress.available_count:
         return False
     message = (
-        f"{progress.available_count} of {progress.wanted_count} canary pods became available and none "
-        f"followed within {target.progress_deadline_ms // 1000} s"
+        f"{progress.available_count} of {progress.wanted_count} canary pods became available and "
+        f"none followed within {target.progress_deadline_ms // 1000} s"
     )
     if not draft.obs.spec.abort_on_deadline:
         draft.set(phase=Phase.DEGRADED, message=message)
