@@ -208,3 +208,52 @@ def test_the_same_selector_without_that_takes_it_and_scales_it_away() -> None:
     world.delete(DEPLOYMENTS, "shop", Propagation.ORPHAN)
     world.settle()
     assert world.sizes() == {"shop:1": 0, "shop:2": 3}
+
+
+def test_proportional_scaling_to_nothing_empties_every_replica_set() -> None:
+    world = World()
+    world.apply(a_deployment(replicas=4))
+    world.settle()
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2"))
+    world.run()
+    world.change(DEPLOYMENTS, "shop", paused=True, replicas=0)
+    world.settle()
+    assert set(world.sizes().values()) == {0}
+    assert world.pods() == []
+
+
+def test_the_largest_replica_set_takes_what_rounding_leaves_over() -> None:
+    world = World()
+    world.apply(a_deployment(replicas=10))
+    world.settle()
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2"))
+    world.run()
+    world.change(DEPLOYMENTS, "shop", paused=True, replicas=11)
+    world.run()
+    # 14 in place of 13: 8 of 13 is 8.6 and 5 of 13 is 5.4 of them.
+    assert world.sizes() == {"shop:1": 9, "shop:2": 5}
+    world.change(DEPLOYMENTS, "shop", replicas=5)
+    world.run()
+    assert world.sizes() == {"shop:1": 4, "shop:2": 3}
+
+
+def test_a_paused_recreate_deployment_leaves_several_active_replica_sets_alone() -> None:
+    world = World()
+    world.apply(a_deployment(replicas=4))
+    world.settle()
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2"))
+    world.run()
+    sizes = world.sizes()
+    world.change(DEPLOYMENTS, "shop", paused=True, replicas=8, strategy={"type": "Recreate"})
+    world.run()
+    assert world.sizes() == sizes
+
+
+def test_an_adopted_replica_set_without_noted_sizes_is_not_taken_for_saturated() -> None:
+    world = held()
+    with_canary(world)
+    canary = next(item for item in world.replica_sets() if image_of(item) == "shop:2")
+    world.delete(DEPLOYMENTS, "canary", Propagation.ORPHAN)
+    world.edit(REPLICA_SETS, canary, annotations=None)
+    world.settle()
+    assert world.sizes()["shop:1"] > 0

@@ -6,6 +6,7 @@ import pytest
 
 from serinus import errors
 from serinus.kubernetes_model.kinds import (
+    CLUSTER_ROLES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     NAMESPACES,
@@ -248,3 +249,54 @@ def test_replica_sets_of_a_held_canary_go_with_the_stable_deployment() -> None:
     assert world.all(DEPLOYMENTS) == []
     assert world.all(REPLICA_SETS) == []
     assert world.pods() == []
+
+
+def test_a_cluster_scoped_object_is_never_collected_for_a_namespaced_owner() -> None:
+    world = World()
+    owner = world.apply(a_config_map("owner"))
+    role = a_config_map("role", owner)
+    world.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": role["metadata"],
+            "rules": [],
+        }
+    )
+    world.delete(CONFIG_MAPS, "owner")
+    world.run()
+    assert world.get(CLUSTER_ROLES, "role")["metadata"].get("deletionTimestamp") is None
+
+
+def test_a_dependent_that_asks_for_it_leaves_its_own_dependents_as_orphans() -> None:
+    world = World()
+    owner = world.apply(a_config_map("owner"))
+    child = world.apply(a_config_map("child", owner, finalizers=["orphan"]))
+    world.apply(a_config_map("grandchild", child))
+    world.delete(CONFIG_MAPS, "owner")
+    world.run()
+    assert not exists(world, "child")
+    assert "ownerReferences" not in world.get(CONFIG_MAPS, "grandchild")["metadata"]
+
+
+def test_a_dependent_with_the_foreground_finalizer_waits_for_its_own_dependents() -> None:
+    world = World()
+    owner = world.apply(a_config_map("owner"))
+    child = world.apply(a_config_map("child", owner, finalizers=["foregroundDeletion"]))
+    world.apply(a_config_map("grandchild", child, finalizers=["example.com/hold"]))
+    world.delete(CONFIG_MAPS, "owner")
+    world.run()
+    assert world.get(CONFIG_MAPS, "child")["metadata"]["deletionTimestamp"]
+    assert world.get(CONFIG_MAPS, "grandchild")["metadata"]["deletionTimestamp"]
+
+
+def test_two_that_own_each_other_go_together() -> None:
+    world = World()
+    first = world.apply(a_config_map("first"))
+    second = world.apply(a_config_map("second", first))
+    circle = a_config_map("first", second)["metadata"]["ownerReferences"]
+    world.edit(CONFIG_MAPS, first, ownerReferences=circle)
+    world.delete(CONFIG_MAPS, "first", Propagation.FOREGROUND)
+    world.run()
+    assert not exists(world, "first")
+    assert not exists(world, "second")
