@@ -108,7 +108,7 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(kubeconfig: Path, namespace: str, state: Path) -> AsyncIterator[Bench]:
-    """Make a namespace, and leave no pod of it behind."""
+    """Make a namespace, and leave nothing of it behind."""
     async with Client(config.load(kubeconfig)) as client:
         await client.create(kinds.NAMESPACES, {"metadata": {"name": namespace}})
         try:
@@ -119,6 +119,7 @@ async def bench(kubeconfig: Path, namespace: str, state: Path) -> AsyncIterator[
                     await client.delete(
                         kinds.PODS, pod["metadata"]["name"], namespace, grace_period_s=0
                     )
+            await client.delete(kinds.NAMESPACES, namespace)
 
 
 @contextlib.asynccontextmanager

@@ -17,10 +17,11 @@ _BACKLOG_COUNT = 4096
 
 
 class AddressError(errors.DataPlaneError):
-    """The address cannot be listened on; `is_foreign` says that it is not one of this machine's."""
+    """The address cannot be listened on: somebody has it, or it is not for us to take."""
 
     def __init__(self, address: Address, error: OSError) -> None:
-        self.is_foreign = error.errno == errno.EADDRNOTAVAIL
+        # Not this machine's, or a low port that only root may have.
+        self.is_beyond_us = error.errno in {errno.EADDRNOTAVAIL, errno.EACCES}
         self.is_taken = error.errno == errno.EADDRINUSE
         super().__init__(f"{address[0]}:{address[1]}: {error.strerror or error}")
 

@@ -76,7 +76,7 @@ class ServiceProxy:
         self._balancers: dict[_PortKey, Balancer] = {}
         self._owners: dict[Address, _PortKey] = {}
         self._told: dict[Address, _PortKey] = {}
-        self._foreign: set[Address] = set()
+        self._beyond_us: set[Address] = set()
         self._retry = False
 
     @property
@@ -137,7 +137,7 @@ class ServiceProxy:
                 cluster_ip = service.spec.cluster_ip
                 if cluster_ip not in {"", "None"}:
                     address = (cluster_ip, port.port)
-                    if address not in self._foreign:
+                    if address not in self._beyond_us:
                         found.setdefault(address, _Wanted(service, key, is_node_port=False))
         return found
 
@@ -176,10 +176,10 @@ class ServiceProxy:
             await listener.open()
         except AddressError as e:
             self._tell(address, wanted, e)
-            if wanted.is_node_port or e.is_taken:
+            if wanted.is_node_port or not e.is_beyond_us:
                 self._retry = True
             else:
-                self._foreign.add(address)
+                self._beyond_us.add(address)
                 del self._listeners[address], self._owners[address]
             return
         _log.info("listening", service="/".join(wanted.service.key), address=_text(address))
@@ -190,14 +190,17 @@ class ServiceProxy:
             return
         self._told[address] = wanted.key
         where = "/".join(wanted.service.key)
-        if not wanted.is_node_port and error.is_foreign:
+        if not wanted.is_node_port and error.is_beyond_us:
             _log.info("cluster IP not reachable on this machine", service=where, why=str(error))
             return
         what = "node port" if wanted.is_node_port else "cluster IP"
-        message = (
-            f"cannot listen on the {what} {error}; whoever has it must let go of it "
+        remedy = (
+            "whoever has it must let go of it "
             f"(`ss -ltnp 'sport = :{address[1]}'` names them); tried again every second"
+            if error.is_taken
+            else "tried again every second"
         )
+        message = f"cannot listen on the {what} {error}; {remedy}"
         _log.warning("port not available", service=where, why=message)
         with contextlib.suppress(Exception):
             self._report(wanted.service, "PortNotAvailable", message)
