@@ -43,6 +43,9 @@ endif
 kubernetes: $(STAMP) ## Start a real control plane in the foreground and print its kubeconfig
 	$(BIN)/python -m tests.control_plane.run
 
+bench: $(STAMP) ## Measure speed and memory
+	for name in command_line decide local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA
 

@@ -123,8 +123,7 @@ class Rehearsal:
             RefusedError: it does not come to rest.
         """
         for _ in range(ROUND_COUNT_MAX):
-            self._let_the_cluster_act()
-            done = await self._round()
+            done = await self.step()
             if done is None:
                 continue
             if done.at_rest:
@@ -132,19 +131,25 @@ class Rehearsal:
             waiting = done.decision.status.waiting
             if waiting is not None and waiting.reason == Reason.WAITING_FOR_PERSON.value:
                 self._resume(done)
-            wake_at = done.decision.wake_at
-            if wake_at is not None and not done.sent:
-                self._now = max(self._now, wake_at)
         raise RefusedError(
             "NoEnd", "the rehearsal does not come to rest: the release would not either"
         )
 
-    async def _round(self) -> Round | None:
+    async def step(self) -> Round | None:
+        """Let the cluster act and play one round; None when a precondition failed.
+
+        Time jumps to the next deadline when there is nothing else to do.
+        """
+        self._let_the_cluster_act()
         try:
-            return await reconcile(self, self._stored.release.name, self._now)
+            done = await reconcile(self, self._stored.release.name, self._now)
         except ClusterError:
-            # A precondition failed, as on a real cluster: the next round reads again.
+            # As on a real cluster: the next round reads again.
             return None
+        wake_at = done.decision.wake_at
+        if wake_at is not None and not done.sent:
+            self._now = max(self._now, wake_at)
+        return done
 
     def _resume(self, done: Round) -> None:
         self._command_count += 1
