@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 import pytest_asyncio
@@ -13,6 +13,8 @@ from tests.control_plane import bench, build
 
 CLUSTERS = ("model", "local", "kubernetes")
 _BINARIES = pytest.StashKey[build.Binaries | RefusedError]()
+_CONTROL_PLANE = pytest.StashKey[bench.ControlPlane]()
+_LOG_CHARACTERS_MAX = 3_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.stash[_BINARIES] = error
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the control plane wrote last beside a test of it that failed."""
+    report = yield
+    plane = item.config.stash.get(_CONTROL_PLANE, None)
+    if report.failed and plane is not None and item.get_closest_marker("kubernetes"):
+        for name in ("kube-apiserver", "kube-controller-manager"):
+            report.sections.append((f"{name}, last lines", plane.log(name)[-_LOG_CHARACTERS_MAX:]))
+    return report
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -65,4 +80,6 @@ async def kubernetes(pytestconfig: pytest.Config) -> AsyncIterator[bench.Control
             raise binaries
         pytest.skip("no real Kubernetes")
     async with bench.running(binaries) as plane:
+        pytestconfig.stash[_CONTROL_PLANE] = plane
         yield plane
+        del pytestconfig.stash[_CONTROL_PLANE]
