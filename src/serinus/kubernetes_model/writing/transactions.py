@@ -79,6 +79,7 @@ class Transactions:
             raise refuse_unreadable(resource, error) from error
         warnings = _judge_unknown(call, unknown)
         call.behaviour.default(item)
+        _keep_reset(body, item)
         return item, warnings
 
     def create(self, call: Call, item: Manifest, warnings: tuple[str, ...] = ()) -> Written:
@@ -229,6 +230,7 @@ class Transactions:
             words = ", ".join(f'unknown field "{field}"' for field in sorted(unknown))
             raise failures.invalid_patch(shown or patched, f"strict decoding error: {words}")
         behaviour.default(item)
+        _keep_reset(patched, item)
         return item, _judge_unknown(call, sorted(unknown))
 
     def _check_version(self, call: Call, old: Object, item: Manifest) -> None:
@@ -285,6 +287,13 @@ class Transactions:
         for key in ("ipFamilies", "ipFamilyPolicy"):
             if key in before:
                 spec.setdefault(key, before[key])
+
+
+def _keep_reset(body: Manifest, item: Manifest) -> None:
+    """Keep an empty list of managedFields, which asks for a reset; reading drops empty lists."""
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") == []:
+        item["metadata"]["managedFields"] = []
 
 
 def _unregistered(resource: Resource, version: str, kind: str) -> errors.Invalid:
