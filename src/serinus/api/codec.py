@@ -159,8 +159,9 @@ def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
     settle_ms = _duration("spec.router.replicaRatio.settle", options.settle, problems)
     undo_window_ms = _duration("spec.promotion.undoWindow", wire.promotion.undo_window, problems)
     steps = [_decode_step(index, step, problems) for index, step in enumerate(wire.steps)]
-    known_steps = [step for step in steps if step is not None]
-    problems.extend(f"spec.steps: {p}" for p in text.order_problems(known_steps))
+    problems.extend(
+        f"spec.steps[{index}].setWeight: {problem}" for index, problem in text.order_problems(steps)
+    )
     if problems:
         return None
     return Spec(
@@ -172,7 +173,7 @@ def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
         allow_coarse=options.allow_coarse,
         allow_recreate=wire.allow_recreate,
         allow_autoscaler=wire.allow_autoscaler,
-        steps=tuple(known_steps),
+        steps=tuple(step for step in steps if step is not None),
         promotion=Promotion(wire.promotion.method),
         undo_window_ms=undo_window_ms,
         abort_on_deadline=wire.abort.on_progress_deadline,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from serinus.errors import InvalidInput
@@ -79,34 +80,40 @@ def parse_steps(text: str) -> tuple[Step, ...]:
     Raises:
         InvalidInput: with the position and the text of each item that is wrong.
     """
-    steps: list[Step] = []
+    steps: list[Step | None] = []
     problems: list[str] = []
+    columns: list[int] = []
     position = 1
     for index, raw in enumerate(text.split(",")):
         item = raw.strip()
-        column = position + len(raw) - len(raw.lstrip())
+        columns.append(position + len(raw) - len(raw.lstrip()))
         position += len(raw) + 1
         try:
             steps.append(_step(item))
         except ValueError as error:
-            problems.append(f"step {index + 1} (column {column}): {error}")
-    problems.extend(order_problems(steps))
+            steps.append(None)
+            problems.append(f"step {index + 1} (column {columns[-1]}): {error}")
+    problems.extend(
+        f"step {index + 1} (column {columns[index]}): {problem}"
+        for index, problem in order_problems(steps)
+    )
     if problems:
         raise InvalidInput("--steps", problems)
-    return tuple(steps)
+    return tuple(step for step in steps if step is not None)
 
 
-def order_problems(steps: list[Step] | tuple[Step, ...]) -> list[str]:
-    """Return what is wrong with the order of weights: they may only grow."""
+def order_problems(steps: Sequence[Step | None]) -> list[tuple[int, str]]:
+    """Return what is wrong with the order of weights, each with the index of its step.
+
+    Weights may only grow. A step that could not be read is None.
+    """
     problems, before = [], -1
     for index, step in enumerate(steps):
         if not isinstance(step, SetWeight):
             continue
         if step.weight_bp < before:
-            problems.append(
-                f"step {index + 1}: weight {format_weight(step.weight_bp)} after "
-                f"{format_weight(before)}; weights may only grow"
-            )
+            words = f"{format_weight(step.weight_bp)} after {format_weight(before)}"
+            problems.append((index, f"{words}; weights may only grow"))
         before = step.weight_bp
     return problems
 

@@ -62,11 +62,8 @@ class Document:
 
     def placed(self, error: InvalidInput) -> InvalidInput:
         """Return the error with file and line before each problem."""
-        problems = [
-            f"{self.source}:{self.line_of(problem.partition(':')[0])}: {problem}"
-            for problem in error.problems
-        ]
-        return InvalidInput("manifest", problems)
+        found = sorted((self.line_of(p.partition(":")[0]), p) for p in error.problems)
+        return InvalidInput("manifest", [f"{self.source}:{line}: {p}" for line, p in found])
 
 
 def _child(node: yaml.Node | None, name: str, index: str) -> tuple[int, yaml.Node] | None:
@@ -88,8 +85,10 @@ def read(path: Path) -> list[Document]:
     """
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(str(path), [str(error)]) from error
+    except OSError as error:
+        raise InvalidInput(str(path), [error.strerror or str(error)]) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(str(path), [f"is no UTF-8 text ({error.reason})"]) from error
     source = "stdin" if str(path) == "-" else str(path)
     try:
         nodes = [n for n in yaml.compose_all(text, Loader=_Loader) if n.tag != _NULL]

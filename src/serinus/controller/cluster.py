@@ -26,6 +26,8 @@ from serinus.release.preflight import OUR_MANAGER
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Verb, Write
 
+REACH_TIMEOUT_MS = 2_000
+"""A server that is being restarted is back within this time."""
 SYNC_TIMEOUT_MS = 20_000
 FOLLOW_TIMEOUT_MS = 10_000
 _PATCHES = {
@@ -67,6 +69,7 @@ class KubernetesCluster:
         self._expected: dict[tuple[Kind, str], _Expected] = {}
 
     async def __aenter__(self) -> Self:
+        await self._reached()
         for kind in (
             kinds.DEPLOYMENTS,
             kinds.REPLICA_SETS,
@@ -85,6 +88,26 @@ class KubernetesCluster:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _reached(self) -> None:
+        """Wait for a first answer: who named a wrong cluster wants to hear so at once.
+
+        Raises:
+            Unavailable: there was none.
+        """
+        deadline = asyncio.get_running_loop().time() + REACH_TIMEOUT_MS / 1000
+        while True:
+            try:
+                await self.client.version()
+            except errors.Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+            except errors.ClusterError:
+                # It is there and says no; whatever matters is asked for next.
+                return
+            else:
+                return
 
     async def close(self) -> None:
         """Stop to follow the cluster."""

@@ -45,9 +45,15 @@ def from_file(wish: Wish, target: str) -> Spec | None:
     if wish.file is None:
         return None
     documents = manifest.read(wish.file)
-    if len(documents) != 1 or not isinstance(documents[0].value, dict):
-        raise InvalidInput(str(wish.file), ["holds one CanaryRelease and nothing else"])
+    if len(documents) != 1:
+        raise InvalidInput(
+            str(wish.file), [f"holds {len(documents)} documents; one CanaryRelease is wanted"]
+        )
     document = documents[0]
+    if not isinstance(document.value, dict):
+        raise document.placed(
+            InvalidInput("manifest", ["it is no object; one CanaryRelease is wanted"])
+        )
     try:
         found = codec.decode(document.value)
     except InvalidInput as error:
