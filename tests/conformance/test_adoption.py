@@ -393,3 +393,51 @@ async def test_foreground_deletion_of_an_owner_takes_the_canary_although_it_has_
     await cluster.eventually(canary_is_gone)
     body = {"metadata": {"finalizers": []}}
     await cluster.patch("configmaps", "settings", body)
+
+
+async def owned_by_stable(cluster: Cluster) -> Object:
+    """Return a canary whose owner, though not its controller, is the held `shop`."""
+    shop = await held(cluster)
+    stable = (await set_of(cluster, STABLE_IMAGE))["metadata"]["labels"][HASH]
+    requirement = {"key": HASH, "operator": "NotIn", "values": [stable]}
+    await canary(cluster, **with_selector(requirement))
+    reference = owner_reference(shop, controller=False, blockOwnerDeletion=False)
+    body = {"metadata": {"ownerReferences": [reference]}}
+    return await cluster.patch("deployments", "shop-rev2", body)
+
+
+async def test_a_canary_owned_by_stable_is_handed_over_as_any_other(cluster: Cluster) -> None:
+    await owned_by_stable(cluster)
+    taken = await set_of(cluster, CANARY_IMAGE)
+    await hand_over(cluster)
+    await complete(cluster)
+    found = await set_of_uid(cluster, taken)
+    assert owner_of(found) == "shop"
+    assert found["spec"]["replicas"] == 3
+
+
+async def test_a_canary_owned_by_stable_outlives_an_orphaning_deletion_of_it(
+    cluster: Cluster,
+) -> None:
+    await owned_by_stable(cluster)
+    before = uids(await pods(cluster))
+    await hand_over(cluster, "shop")
+
+    async def on_its_own() -> None:
+        left = await cluster.get("deployments", "shop-rev2")
+        assert "ownerReferences" not in left["metadata"]
+        assert uids(await pods(cluster)) == before
+
+    await cluster.eventually(on_its_own)
+    await cluster.steadily(on_its_own, for_ms=500)
+
+
+async def test_a_canary_owned_by_stable_goes_with_it(cluster: Cluster) -> None:
+    await owned_by_stable(cluster)
+    await cluster.delete("deployments", "shop", propagation="Background")
+
+    async def all_gone() -> None:
+        assert (await cluster.list("deployments")).items == []
+        assert (await cluster.list("pods")).items == []
+
+    await cluster.eventually(all_gone)
