@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,7 +158,7 @@ def test_delete_waits_for_pods_that_take_their_time(kubectl: Kubectl) -> None:
     assert _pods(kubectl) == []
 
 
-def test_logs_show_follow_and_remember(kubectl: Kubectl) -> None:
+def test_logs_show_follow_and_remember(kubectl: Kubectl, tmp_path: Path) -> None:
     script = "for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo last"
     kubectl("run", "talker", "--image=any", "--restart=Never", "--labels=app=talk", "--command",
             "--", "sh", "-c", script)  # fmt: skip
@@ -169,8 +170,9 @@ def test_logs_show_follow_and_remember(kubectl: Kubectl) -> None:
     assert kubectl("logs", "-l", "app=talk", "--tail=1", "--prefix") == "[pod/talker/talker] last\n"
     assert kubectl("logs", "talker", "--since=1h").endswith("last\n")
     assert "previous terminated container" in kubectl.fails("logs", "talker", "--previous")
+    seen = tmp_path / "seen"
     kubectl("run", "fragile", "--image=any", "--restart=Always", "--command", "--",
-            "sh", "-c", "if [ -e seen ]; then echo second; sleep 60; fi; echo first; touch seen")  # fmt: skip
+            "sh", "-c", f"[ -e {seen} ] && echo second && exec sleep 60; echo first; touch {seen}")  # fmt: skip
 
     def restarted() -> bool:
         pod = kubectl.object("pod", "fragile")

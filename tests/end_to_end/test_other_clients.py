@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,9 +56,11 @@ def test_the_official_client_reads_writes_watches_and_reads_logs(
     core: Any = kubernetes.client.CoreV1Api(official)
     apps.create_namespaced_deployment(space, _deployment("shop"))
     watch: Any = kubernetes.watch.Watch()  # type: ignore[no-untyped-call] # nor has this
-    for event in watch.stream(apps.list_namespaced_deployment, space, timeout_seconds=30):
-        if (event["object"].status.available_replicas or 0) == 1:
-            watch.stop()
+    stream = watch.stream(apps.list_namespaced_deployment, space, timeout_seconds=30)
+    with contextlib.closing(stream):
+        for event in stream:
+            if (event["object"].status.available_replicas or 0) == 1:
+                break
     shop = apps.read_namespaced_deployment("shop", space)
     assert shop.status.ready_replicas == 1
     shop.spec.template.spec.containers[0].image = "nginx:1.8.0"
@@ -109,9 +112,11 @@ def test_lightkube_reads_writes_applies_and_watches(kubectl: Kubectl) -> None:
         scale = client.get(Deployment.Scale, "shop")
         scale.spec.replicas = 2
         assert client.replace(scale).spec.replicas == 2
-        for operation, pod in client.watch(Pod, labels={"app": "shop"}, server_timeout=30):
-            if operation == "MODIFIED" and pod.status and pod.status.phase == "Running":
-                break
+        stream = client.watch(Pod, labels={"app": "shop"}, server_timeout=30)
+        with contextlib.closing(stream):
+            for operation, pod in stream:
+                if operation == "MODIFIED" and pod.status and pod.status.phase == "Running":
+                    break
         assert [item.metadata.name for item in client.list(ConfigMap)] == ["a"]
         client.delete(ConfigMap, "a")
         with pytest.raises(ApiError) as refused:
