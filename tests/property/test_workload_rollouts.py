@@ -1,7 +1,7 @@
 """Laws of a rolling update, whatever order the controllers and Pods happen to act in.
 
-Availability is a law for new templates only. Going back to a ReplicaSet that was scaled to nothing a
-moment ago, Kubernetes counts the Pods that its status still shows, and can lose all that serve.
+Availability is a law for new templates only. Going back to a ReplicaSet that was scaled to nothing
+a moment ago, Kubernetes counts the Pods that its status still shows, and can lose all that serve.
 """
 
 from __future__ import annotations

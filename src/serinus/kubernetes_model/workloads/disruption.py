@@ -60,13 +60,18 @@ def reconcile(objects: Objects, namespace: str, name: str, now: Instant) -> Inst
         for pod in selected
     )
     allowed = max(healthy - desired, 0) if expected > 0 else 0
-    counts = {
+    status: dict[str, Any] = {
         "currentHealthy": healthy,
         "desiredHealthy": desired,
         "disruptionsAllowed": allowed,
         "expectedPods": expected,
+        "observedGeneration": generation_of(budget),
     }
-    _write(objects, budget, counts, disrupted, now)
+    if disrupted:
+        status["disruptedPods"] = disrupted
+    status["conditions"] = _with_verdict(budget, allowed, now)
+    if status != (budget.get("status") or {}):
+        objects.update_status(POD_DISRUPTION_BUDGET, with_status(budget, status))
     due = [timestamps.parse(since) + DELETION_TIMEOUT_MS for since in disrupted.values()]
     return min(due, default=None)
 
@@ -148,27 +153,11 @@ def _workload(objects: Objects, obj: Object, controller: Mapping[str, Any]) -> O
     return owner
 
 
-def _write(
-    objects: Objects,
-    budget: Object,
-    counts: Mapping[str, int],
-    disrupted: Mapping[str, str],
-    now: Instant,
-) -> None:
-    generation = generation_of(budget)
-    status: dict[str, Any] = {**counts, "observedGeneration": generation}
-    if disrupted:
-        status["disruptedPods"] = dict(disrupted)
-    enough = counts["disruptionsAllowed"] > 0
-    condition = conditions.Condition(
-        "DisruptionAllowed",
-        "True" if enough else "False",
-        "SufficientPods" if enough else "InsufficientPods",
-        "",
-    )
-    status["conditions"] = _with_condition(budget, condition, generation, now)
-    if status != (budget.get("status") or {}):
-        objects.update_status(POD_DISRUPTION_BUDGET, with_status(budget, status))
+def _with_verdict(budget: Object, allowed: int, now: Instant) -> list[Mapping[str, Any]]:
+    reason = "SufficientPods" if allowed > 0 else "InsufficientPods"
+    word = "True" if allowed > 0 else "False"
+    condition = conditions.Condition("DisruptionAllowed", word, reason, "")
+    return _with_condition(budget, condition, generation_of(budget), now)
 
 
 def _fail_safe(objects: Objects, budget: Object, message: str, now: Instant) -> None:

@@ -89,7 +89,7 @@ class Objects(Lookup, Protocol):
         ...
 
     def resource_name(self, kind: Kind) -> str:
-        """Return plural and group of a kind, as in `deployments.apps`; the plain kind if unknown."""
+        """Return plural and group, as in `deployments.apps`; the kind itself if not served."""
         ...
 
     def create(self, kind: Kind, obj: Object) -> Object:

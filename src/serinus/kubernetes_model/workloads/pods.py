@@ -1,4 +1,4 @@
-"""What controllers ask of a Pod: is it ready, available, active, and which of several goes first."""
+"""What controllers ask of a Pod: is it ready, available, active, and which of many goes first."""
 
 from __future__ import annotations
 

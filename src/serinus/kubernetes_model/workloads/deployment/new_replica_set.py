@@ -29,7 +29,7 @@ from serinus.kubernetes_model.workloads.objects import (
 
 
 def sync_revision(state: State) -> None:
-    """Give the new ReplicaSet, if there is one, its annotations, and the Deployment its revision."""
+    """Give the new ReplicaSet, if there is one, its annotations, and the Deployment a revision."""
     new = state.new()
     if new is None:
         return
