@@ -242,3 +242,41 @@ async def test_many_pods_can_be_deleted_at_once(shop: Bench) -> None:
     await asyncio.gather(*(shop.delete(n) for n in names))
     await asyncio.gather(*(shop.until_gone(n) for n in names))
     assert all(bench.processes_of(p) == [] for p in pods)
+
+
+async def test_hooks_may_sleep_or_ask_the_pod_itself_and_their_failure_is_told(shop: Bench) -> None:
+    grace = {"terminationGracePeriodSeconds": 3}
+    sleeping = {"preStop": {"sleep": {"seconds": 1}}}
+    asking = {"preStop": {"httpGet": {"path": "/healthz", "port": 80}}}
+    failing = {"preStop": {"exec": {"command": ["/bin/sh", "-c", "echo sorry; exit 2"]}}}
+    endless = {"preStop": {"exec": {"command": ["sleep", "600"]}}}
+    linger = [{"name": "SERINUS_WEB_LINGER_MS", "value": "0"}]
+    hooks = {"sleeping": sleeping, "asking": asking, "failing": failing, "endless": endless}
+    for name, hook in hooks.items():
+        await shop.create(a_pod(name, lifecycle=hook, env=linger, SPEC=grace))
+    pods = {name: await shop.until_ready(name) for name in hooks}
+    deleted_at = time.monotonic()
+    await asyncio.gather(*(shop.delete(name) for name in hooks))
+    took_s = {}
+    for name in ("asking", "failing", "sleeping", "endless"):
+        await shop.until_gone(name)
+        took_s[name] = time.monotonic() - deleted_at
+    assert took_s["sleeping"] >= 1
+    assert took_s["endless"] >= 3
+    for name in ("failing", "endless"):
+        (event,) = await shop.events(name, "FailedPreStopHook")
+        assert event["type"] == "Warning"
+    (failed,) = await shop.events("failing", "FailedPreStopHook")
+    assert failed["message"].endswith("exited with 2: sorry")
+    assert all(bench.processes_of(pod) == [] for pod in pods.values())
+    # Each was told to end by TERM after its hook, and did.
+    assert all("TERM: 0 requests in flight" in shop.log(pod) for pod in pods.values())
+
+
+async def test_volumes_are_told_not_to_be_mounted(shop: Bench) -> None:
+    mounts = [{"name": "data", "mountPath": "/var/data"}]
+    volumes = {"volumes": [{"name": "data", "emptyDir": {}}]}
+    await shop.create(a_pod(volumeMounts=mounts, SPEC=volumes))
+    await shop.until_ready("shop")
+    (event,) = await shop.events("shop", "VolumesNotMounted")
+    assert event["message"].startswith("/var/data: volumes are not mounted")

@@ -15,9 +15,11 @@ import pytest
 
 from serinus import process
 from serinus.errors import RefusedError
+from serinus.kube import kinds
 from serinus.local_cluster.node import run
 from tests.end_to_end.node import bench
-from tests.end_to_end.node.bench import Bench, a_pod, a_script, is_ready, main_status
+from tests.end_to_end.node.bench import Bench, Network, a_pod, a_script, is_ready, main_status
+from tests.end_to_end.node.shop import a_deployment, a_service, ask, until_answered_by
 
 
 @contextlib.asynccontextmanager
@@ -143,3 +145,56 @@ async def test_a_dead_api_server_touches_no_pod_and_the_node_goes_on_when_it_is_
         assert bench.processes_of(other) == []
         assert {p.pid for p in bench.processes_of(web)} < pids
     relay.cut()
+
+
+async def test_services_are_served_on_while_the_api_server_is_dead(
+    kubeconfig: Path, idle_bench: Bench, network: Network, tmp_path: Path
+) -> None:
+    relay = Relay(bench.port_of(kubeconfig))
+    await relay.open()
+    redirected = bench.redirected(kubeconfig, relay.port, tmp_path / "kubeconfig")
+    async with bench.node(redirected, idle_bench.state, network=network):
+        client, namespace = idle_bench.client, idle_bench.namespace
+        await client.create(kinds.DEPLOYMENTS, a_deployment(2), namespace)
+        service = await client.create(kinds.SERVICES, a_service(), namespace)
+        port = service["spec"]["ports"][0]["nodePort"]
+        before = await until_answered_by(network.node_address, port, 2)
+        relay.cut()
+        answers = {await ask(network.node_address, port) for _ in range(200)}
+        assert answers == before
+        await client.scale(kinds.DEPLOYMENTS, "shop", namespace, 3)
+        assert {await ask(network.node_address, port) for _ in range(200)} == before
+        await relay.open()
+        assert before < await until_answered_by(network.node_address, port, 3)
+    relay.cut()
+
+
+async def test_a_pod_that_must_not_run_twice_fails_when_its_node_was_killed(
+    kubeconfig: Path, idle_bench: Bench
+) -> None:
+    never = {"restartPolicy": "Never"}
+    async with node_process(kubeconfig, idle_bench.state) as first:
+        await idle_bench.create(a_script("exec sleep 60", SPEC=never))
+        pod = await idle_bench.until_ready("shop")
+        first.kill()
+        await first.wait()
+    async with bench.node(kubeconfig, idle_bench.state):
+        ended = await idle_bench.until("shop", lambda p: p["status"]["phase"] == "Failed")
+        last = main_status(ended)["state"]["terminated"]
+        assert (last["exitCode"], last["reason"]) == (137, "ContainerStatusUnknown")
+        assert ended["status"]["startTime"] == pod["status"]["startTime"]
+        assert bench.processes_of(pod) == []
+        await idle_bench.delete("shop")
+        await idle_bench.until_gone("shop")
+
+
+async def test_a_pod_that_was_deleted_while_no_node_ran_goes_when_one_comes(
+    kubeconfig: Path, idle_bench: Bench
+) -> None:
+    async with bench.node(kubeconfig, idle_bench.state):
+        await idle_bench.create(a_script("exec sleep 60"))
+        await idle_bench.until_ready("shop")
+    await idle_bench.delete("shop")
+    assert (await idle_bench.pod("shop"))["metadata"]["deletionTimestamp"]
+    async with bench.node(kubeconfig, idle_bench.state):
+        await idle_bench.until_gone("shop")

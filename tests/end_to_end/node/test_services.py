@@ -14,53 +14,12 @@ import pytest
 
 from serinus.kube import kinds
 from tests.end_to_end.node import bench
-from tests.end_to_end.node.bench import Bench, Network, a_pod
-
-LABELS = {"app": "shop"}
-
-
-def a_deployment(replica_count: int, **container: Any) -> dict[str, Any]:
-    spec = a_pod(**container)["spec"]
-    return {
-        "metadata": {"name": "shop"},
-        "spec": {
-            "replicas": replica_count,
-            "selector": {"matchLabels": LABELS},
-            "template": {"metadata": {"labels": LABELS}, "spec": spec},
-        },
-    }
-
-
-def a_service(**spec: Any) -> dict[str, Any]:
-    ports = spec.pop("ports", [{"port": 80, "targetPort": 80}])
-    body = {"type": "NodePort", "selector": LABELS, "ports": ports, **spec}
-    return {"metadata": {"name": "shop"}, "spec": body}
+from tests.end_to_end.node.bench import Bench, Network
+from tests.end_to_end.node.shop import a_deployment, a_service, ask, until_answered_by
 
 
 async def create(served: Bench, kind: kinds.Kind, body: dict[str, Any]) -> dict[str, Any]:
     return await served.client.create(kind, body, served.namespace)
-
-
-async def ask(host: str, port: int) -> str:
-    """Ask on a new connection; return the name of the pod that answered."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://{host}:{port}/") as response,
-    ):
-        body = json.loads(await response.text())
-        return str(body["pod"])
-
-
-async def until_answered_by(host: str, port: int, pod_count: int) -> set[str]:
-    """Ask until so many different pods have answered."""
-    found: set[str] = set()
-    async with asyncio.timeout(bench.WITHIN_S):
-        while len(found) < pod_count:
-            try:
-                found.add(await ask(host, port))
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.02)
-    return found
 
 
 async def until_refused(host: str, port: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable
 
@@ -63,10 +62,13 @@ class Ending:
         if not running.done():
             running.cancel()
             await asyncio.wait([running])
-        with contextlib.suppress(asyncio.CancelledError):
-            problem = running.exception()
-            if isinstance(problem, HandlerError):
-                hook_failed(str(problem))
+            if self._process.is_alive:
+                hook_failed("it did not end within the grace period")
+            return
+        try:
+            running.result()
+        except HandlerError as e:
+            hook_failed(str(e))
 
     async def _within_grace(self, task: asyncio.Task[int] | asyncio.Task[None]) -> bool:
         """Wait for a task, the end of the process or that of the grace; return if it was in time."""
