@@ -58,6 +58,61 @@ async def test_the_port_the_token_and_the_authority_stay_over_restarts(tmp_path:
     await server.stop()
 
 
+async def test_custom_kinds_and_taken_ports_are_known_after_a_restart(tmp_path: Path) -> None:
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "boxes.example.org"},
+        "spec": {
+            "group": "example.org",
+            "scope": "Cluster",
+            "names": {"plural": "boxes", "singular": "box", "kind": "Box"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "properties": {"size": {"type": "integer", "default": 1}},
+                        }
+                    },
+                }
+            ],
+        },
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "shop"},
+        "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 32601}]},
+    }
+    services = "/api/v1/namespaces/default/services"
+    box = {"apiVersion": "example.org/v1", "kind": "Box", "metadata": {"name": "one"}}
+    async with serving(tmp_path / "state") as (_, call):
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        assert (await call.send("POST", path, definition))[0] == 201
+
+        async def is_served() -> bool:
+            return (await call.send("GET", "/apis/example.org/v1/boxes"))[0] == 200
+
+        await until(is_served)
+        status, made = await call.send("POST", "/apis/example.org/v1/boxes", box)
+        assert (status, made["size"]) == (201, 1)
+        status, stored = await call.send("POST", services, service)
+        assert status == 201
+    async with serving(tmp_path / "state") as (_, call):
+        assert await call.get("/apis/example.org/v1/boxes/one") == made
+        other = {**service, "metadata": {"name": "other"}}
+        status, refused = await call.send("POST", services, other)
+        assert status == 422
+        assert "provided port is already allocated" in refused["message"]
+        spare = {**service, "metadata": {"name": "spare"}, "spec": {"ports": [{"port": 80}]}}
+        status, given = await call.send("POST", services, spare)
+        assert given["spec"]["clusterIP"] != stored["spec"]["clusterIP"]
+
+
 async def test_two_new_clusters_at_once_take_two_ports(tmp_path: Path) -> None:
     servers = [Server(tmp_path / name) for name in ("one", "two", "three")]
     taken = await asyncio.gather(*(server.start(name="new") for server in servers))
