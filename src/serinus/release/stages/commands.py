@@ -95,10 +95,11 @@ def _resume(draft: Draft, _: Command) -> str:
     if draft.status.phase is not Phase.PAUSED:
         return "the release is not paused"
     spec = draft.obs.spec
-    was_held, draft_index = draft.status.held_by_person, draft.status.step_index
+    status = draft.status
     draft.set(held_by_person=False, phase=Phase.PROGRESSING)
     draft.note(Reason.RESUMED, "by a person")
-    if not was_held and draft_index < len(spec.steps):
+    leaves_step = not status.held_by_person or status.weight_asked_bp is not None
+    if leaves_step and status.step_index < len(spec.steps):
         next_step(draft)
     return ""
 

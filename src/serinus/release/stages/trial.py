@@ -164,7 +164,10 @@ def trial(draft: Draft) -> None:
         return
     if obs.spec.paused or draft.status.held_by_person:
         draft.set(phase=Phase.PAUSED)
-        draft.wait(Reason.WAITING_FOR_PERSON, "paused: resume to go on")
+        # A weight that a person sets is gone to at once; what stays is the release.
+        asked_bp = draft.status.weight_asked_bp
+        if obs.spec.paused or asked_bp is None or reach(draft, asked_bp):
+            draft.wait(Reason.WAITING_FOR_PERSON, "paused: resume to go on")
         return
     if reach(draft, asked_weight(obs.spec, draft.status)):
         _advance(draft)
