@@ -1,0 +1,124 @@
+"""Every reason, every field of the record and every exit code stands in the reference."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from serinus import errors
+from serinus.api import codec, v1alpha1
+from serinus.clock import Instant
+from serinus.release.decision import Reason
+from serinus.release.model import Phase, Status
+from tests.tidy import sources
+
+REFERENCE = sources.ROOT / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def rows(name: str) -> set[str]:
+    """Return what stands in code marks in the first cell of each row of a page's tables."""
+    firsts = re.findall(r"^\| ([^|]*) \|", page(name), re.MULTILINE)
+    return {word for first in firsts for word in re.findall(r"`([^`]+)`", first)}
+
+
+def finding_reasons() -> set[str]:
+    """Return the reasons that findings are made with, as they stand in the code."""
+    tree = sources.tree_of(sources.PACKAGE / "release" / "preflight.py")
+    calls = [
+        node.args[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Finding"
+    ]
+    assert all(isinstance(first, ast.Constant) for first in calls)
+    return {str(first.value) for first in calls if isinstance(first, ast.Constant)}
+
+
+def test_every_reason_is_documented_and_no_other() -> None:
+    known = {reason.value for reason in Reason} | finding_reasons()
+    assert len(finding_reasons()) > 5
+    assert rows("reasons.md") == known
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    """A reason that nobody gives is a promise in the docs that the code does not keep."""
+    given = {
+        node.attr
+        for path in sources.modules("src/serinus")
+        for node in ast.walk(sources.tree_of(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Reason"
+    }
+    assert {reason.name for reason in Reason} - given == set()
+
+
+def wire_fields(struct: Any, path: str) -> Iterator[str]:
+    """Yield the path of each field that has no fields of its own."""
+    for field in msgspec.structs.fields(struct):
+        here = f"{path}.{field.encode_name}"
+        inner = [t for t in _types(field.type) if msgspec.inspect.is_struct_type(t)]
+        if field.encode_name == "steps":
+            here += "[]"
+        if not inner:
+            yield here
+        for found in inner:
+            # `pause: {}` means something by itself.
+            if here.endswith(".pause"):
+                yield here
+            yield from wire_fields(found, here)
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _types(argument)
+
+
+def test_every_field_of_the_spec_is_documented_and_no_other() -> None:
+    documented = {name for name in rows("record.md") if name.startswith("spec.")}
+    assert documented == set(wire_fields(v1alpha1.Spec, "spec"))
+
+
+def test_every_field_of_the_status_is_documented_and_no_other() -> None:
+    """Asked of the codec itself, with a status in which nothing has its default."""
+    full = Status(**{f.name: _other(f.type, f.default) for f in msgspec.structs.fields(Status)})
+    wire = {f"status.{name}" for name in codec.encode_status(full)}
+    assert {name for name in rows("record.md") if name.startswith("status.")} == wire
+
+
+def _other(annotation: Any, default: Any) -> Any:
+    """Return a value of the type that is not the default."""
+    types = [t for t in _types(annotation) if t is not type(None)]
+    struct = next((t for t in types if msgspec.inspect.is_struct_type(t)), None)
+    if struct is not None:
+        value = struct(**{f.name: _other(f.type, None) for f in msgspec.structs.fields(struct)})
+        return (value,) if default == () else value
+    enum_type = next((t for t in types if hasattr(t, "__members__")), None)
+    if enum_type is not None:
+        return next(member for member in enum_type if member is not default)
+    return {bool: True, str: "x"}.get(types[-1], Instant(1)) if default != "" else "x"
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_is_documented(phase: Phase) -> None:
+    assert f"`{phase.value}`" in page("record.md")
+
+
+def exit_codes(kind: type[errors.SerinusError]) -> set[int]:
+    return {kind.exit_code}.union(*(exit_codes(k) for k in kind.__subclasses__()))
+
+
+def test_every_exit_code_is_documented() -> None:
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", page("exit-codes.md"), re.M)}
+    assert documented == {0, 130} | exit_codes(errors.SerinusError)
