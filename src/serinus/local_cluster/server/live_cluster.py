@@ -8,6 +8,8 @@ back from it, so that nothing is ever seen that a restart would not bring back.
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -66,6 +68,7 @@ class LiveCluster:
         self._bodies: dict[_Key, tuple[Object, bytes]] = {}
         self._subscribers: dict[tuple[str, str], set[Subscriber]] = {}
         self._controllers: Controllers | None = None
+        self._reported: object = None
         self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         cluster.on_change.append(self._note)
@@ -181,15 +184,29 @@ class LiveCluster:
         self._soon = None
         if self._controllers is None:
             return
-        wake_at = self._controllers.run(self.clock.now_ms(), _STEPS_MAX)
+        try:
+            wake_at = self._controllers.run(self.clock.now_ms(), _STEPS_MAX)
+        except Exception:  # noqa: BLE001  (a defect in a controller must not end all of them)
+            traceback.print_exc(file=sys.stderr)
+            wake_at = self.clock.now_ms() + _RETRY_MS
+        self._report_failure()
         try:
             self._commit()
-        except LogFull:
+        except LogFull as e:
+            sys.stderr.write(f"controllers: {e}\n")
             return
         if self._controllers.pending:
             self._run_soon()
         elif wake_at is not None:
             self._run_later(wake_at)
+
+    def _report_failure(self) -> None:
+        """Print what a controller stumbled over, once."""
+        failure = None if self._controllers is None else self._controllers.last_error
+        if failure is not None and failure is not self._reported:
+            self._reported = failure
+            key, error = failure
+            sys.stderr.write(f"{key.controller} {key.namespace}/{key.name}: {error}\n")
 
 
 def _key(resource: Resource, item: Object) -> _Key:

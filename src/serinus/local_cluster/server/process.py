@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from serinus.local_cluster import kubeconfig, ports
 from serinus.local_cluster.server import bootstrap, certificates
+from serinus.local_cluster.server.documents import discovery
 from serinus.local_cluster.server.durable_log import DurableLog
 from serinus.local_cluster.server.expiry import expire_events
 from serinus.local_cluster.server.live_cluster import LiveCluster
@@ -88,7 +90,9 @@ async def serve(folder: Path, port: int | None = None, name: str = DEFAULT_NAME)
         loop.add_signal_handler(number, ended.set)
     server = Server(folder)
     try:
-        await server.start(port, name)
+        bound = await server.start(port, name)
+        sys.stdout.write(f"{discovery.VERSION} serves https://127.0.0.1:{bound}\n")
+        sys.stdout.flush()
         # What is there by now stays: a full collection need not look at it again and again.
         gc.collect()
         gc.freeze()

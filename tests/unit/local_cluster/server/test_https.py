@@ -289,3 +289,5 @@ async def test_events_are_one_thing_in_two_groups(call: Caller) -> None:
     assert (other["regarding"]["name"], other["note"]) == ("shop", "hello")
     chosen = "?fieldSelector=involvedObject.name=shop,reason=Tested"
     assert len((await call.get(f"/api/v1/events{chosen}"))["items"]) == 1
+    assert len((await call.get(f"{path}?fieldSelector=regarding.name=shop"))["items"]) == 1
+    assert (await call.get(f"{path}?fieldSelector=regarding.name=other"))["items"] == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.kubernetes_model import failures
+from serinus.kubernetes_model import Resource, failures
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -65,6 +65,15 @@ class Reply(msgspec.Struct, frozen=True):
     status: int = 200
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def field_selector(call: Call, resource: Resource) -> str | None:
+    """Return the field selector of a query, with Events' fields by the names under which they lie."""
+    text = call.query.get("fieldSelector")
+    if text and resource.storage_group is not None:
+        text = text.replace("regarding.", "involvedObject.")
+        return text.replace("reportingController", "reportingComponent")
+    return text
 
 
 def json_reply(document: Any, status: int = 200) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from serinus import errors
 from serinus.kubernetes_model import failures
 from serinus.local_cluster.server.live_cluster import LiveCluster
-from serinus.local_cluster.server.serving.call import Call, Reply
+from serinus.local_cluster.server.serving.call import Call, Reply, field_selector
 from serinus.local_cluster.server.serving.targets import Target
 from serinus.local_cluster.server.verbs.presenting import Presenter
 
@@ -36,7 +36,7 @@ class Reader:
             target.resource,
             target.namespace,
             label_selector=call.query.get("labelSelector"),
-            field_selector=call.query.get("fieldSelector"),
+            field_selector=field_selector(call, target.resource),
             limit=call.number("limit"),
             continue_token=call.query.get("continue"),
         )

@@ -20,7 +20,7 @@ from serinus.kubernetes_model.selectors import LabelSelector
 from serinus.local_cluster.server.live_cluster import LiveCluster, Published
 from serinus.local_cluster.server.serving import answers
 from serinus.local_cluster.server.serving.answers import Form, Wish
-from serinus.local_cluster.server.serving.call import Call
+from serinus.local_cluster.server.serving.call import Call, field_selector
 from serinus.local_cluster.server.serving.targets import Target
 from serinus.local_cluster.server.tables.render import Tables
 
@@ -238,7 +238,7 @@ def _as_it_left(change: Change) -> Object:
 
 
 def _fields_selector(call: Call, target: Target) -> LabelSelector:
-    text = call.query.get("fieldSelector") or ""
+    text = field_selector(call, target.resource) or ""
     if target.name:
         text = f"{text},metadata.name={target.name}" if text else f"metadata.name={target.name}"
     return selectors.parse_fields(text)

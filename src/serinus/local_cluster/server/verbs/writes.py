@@ -16,7 +16,7 @@ from serinus.kubernetes_model import (
 )
 from serinus.local_cluster.server.live_cluster import LiveCluster
 from serinus.local_cluster.server.serving import bodies
-from serinus.local_cluster.server.serving.call import Call, Reply, json_reply
+from serinus.local_cluster.server.serving.call import Call, Reply, field_selector, json_reply
 from serinus.local_cluster.server.serving.targets import Target
 from serinus.local_cluster.server.verbs.presenting import Presenter
 
@@ -111,7 +111,7 @@ class Writer:
                 now=self._live.clock.now_ms(),
                 options=options,
                 label_selector=call.query.get("labelSelector"),
-                field_selector=call.query.get("fieldSelector"),
+                field_selector=field_selector(call, target.resource),
             )
         )
         return self._presenter.page(call, target.resource, page)
