@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     """What plays the images that a pattern takes."""
 
     pattern: _Words
-    """A shell pattern for `name:tag`; `docker.io/library/` is left out, a missing tag is `latest`."""
+    """A shell pattern for `name:tag`, without `docker.io/library/`; a missing tag is `latest`."""
     command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     """As a container's `command`: `$(NAME)` stands for an environment variable."""
     ports: tuple[Port, ...] = ()

@@ -27,7 +27,7 @@ class AddressError(errors.DataPlaneError):
 
 
 class Listener:
-    """Listen while there are endpoints; refuse connections, as kube-proxy does, while there are none."""
+    """Listen while there are endpoints; refuse connections while there are none, as kube-proxy."""
 
     def __init__(
         self,

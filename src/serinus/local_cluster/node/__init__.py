@@ -1,1 +1,1 @@
-"""The node agent: pods as processes of this machine. To the API server it is a client like any other."""
+"""The node agent: pods as processes of this machine. It is a client of the API like any other."""

@@ -1,4 +1,4 @@
-"""Start the node: `python -m serinus.local_cluster.node --kubeconfig FILE --state-folder FOLDER`."""
+"""Start the node: `python -m serinus.local_cluster.node --kubeconfig F --state-folder FOLDER`."""
 
 from __future__ import annotations
 

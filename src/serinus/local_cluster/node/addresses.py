@@ -17,7 +17,7 @@ _NOT_HERE = (
 
 
 class AddressPool:
-    """Give each pod an address; where there is only 127.0.0.1, pods share it and get other ports."""
+    """Give each pod an address; where there is 127.0.0.1 alone, pods share it, with other ports."""
 
     def __init__(self, cidr: str, *, start: int = 0) -> None:
         """Take the addresses of a network such as `127.1.0.0/16`; all share `127.0.0.1/32`.
@@ -79,7 +79,7 @@ class AddressPool:
         self._reserved_ports.difference_update(ports)
 
     def place(self, address: str, ports: Sequence[int]) -> dict[int, int]:
-        """Return for each port the one to listen on: itself where it may be bound, else a free one."""
+        """Return for each port where to listen: itself where it may be bound, else a free one."""
         placed: dict[int, int] = {}
         for port in ports:
             if not self.is_shared and _can_bind(address, port):

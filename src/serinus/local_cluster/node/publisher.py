@@ -1,4 +1,4 @@
-"""Tell the API server a pod's status: the newest one, as soon as it changes, as often as it takes."""
+"""Tell the API server a pod's status: the newest, as soon as it changes, until it is heard."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ class WebServer:
         said = {"image": options.image, "version": options.version, "pod": options.pod}
         self._body = json.dumps(said).encode() + b"\n"
         self._headers = (
-            f"Server: serinus\r\nContent-Type: application/json\r\nX-Serinus-Image: {options.image}\r\n"
+            "Server: serinus\r\nContent-Type: application/json\r\n"
+            f"X-Serinus-Image: {options.image}\r\n"
             f"X-Serinus-Version: {options.version}\r\nX-Serinus-Pod: {options.pod}\r\n"
         ).encode()
 

@@ -71,7 +71,7 @@ class Ending:
             hook_failed(str(e))
 
     async def _within_grace(self, task: asyncio.Task[int] | asyncio.Task[None]) -> bool:
-        """Wait for a task, the end of the process or that of the grace; return if it was in time."""
+        """Wait for a task or the end of the process; return whether it came within the grace."""
         while not task.done() and self._process.is_alive:
             left_ms = self._deadline_ms - self._clock.now_ms()
             if left_ms <= 0:

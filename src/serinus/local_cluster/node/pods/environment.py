@@ -57,7 +57,7 @@ def build(
         if variable.value_from is None:
             result[variable.name] = expand(variable.value or "", result)
             continue
-        value = _value(pod, container, variable.value_from, lookup, own_fields)
+        value = _value(pod, container, variable.value_from, lookup=lookup, own_fields=own_fields)
         if value is not None:
             result[variable.name] = value
     return result
@@ -82,6 +82,7 @@ def _value(
     pod: Pod,
     container: Container,
     source: EnvVarSource,
+    *,
     lookup: Lookup,
     own_fields: Mapping[str, str],
 ) -> str | None:

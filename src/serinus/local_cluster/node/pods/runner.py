@@ -124,7 +124,7 @@ class PodRunner:
         await asyncio.gather(*(r.finished() for r in runners))
 
     async def _place(self, ports: tuple[int, ...]) -> Placement:
-        """Find where these ports can be listened on, and publish those that are not as declared."""
+        """Find where these ports can be listened on; publish those that are not as declared."""
         async with self._placing:
             place = self._placement
             if place is None:

@@ -1,4 +1,7 @@
-"""A pod's status from what is known of its containers; pure. After pkg/kubelet/status/generate.go."""
+"""A pod's status from what is known of its containers; pure.
+
+After pkg/kubelet/status/generate.go of Kubernetes.
+"""
 
 from __future__ import annotations
 
