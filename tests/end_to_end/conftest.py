@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -116,10 +117,11 @@ def make_stage(
     def opened(
         *, delay_ms: int = 0, rude: bool = False
     ) -> contextlib.AbstractAsyncContextManager[Stage]:
-        images = catalogue(tmp_path, delay_ms=delay_ms, rude=rude)
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        images = catalogue(folder, delay_ms=delay_ms, rude=rude)
         if plane is None:
-            return local_stage(tmp_path, images)
-        return kubernetes_stage(tmp_path, images, plane)
+            return local_stage(folder, images)
+        return kubernetes_stage(folder, images, plane)
 
     return opened
 

@@ -15,11 +15,11 @@ from tests.end_to_end.stage import CANARY, STABLE, Ended, Stage, measure, under_
 pytestmark = [pytest.mark.xdist_group("node-port-32600"), pytest.mark.timeout(300)]
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
-RATE = 400
+RATE = 550
 LATE_RATE = 300
 """Keep-alive clients that come while the canary serves: clients of before never see it."""
-DELAY_MS = 300
-"""So that each of four pods has over twenty requests of the late clients alone in hand at TERM."""
+DELAY_MS = 500
+"""So that each of four pods has twenty and more requests of the late clients alone in hand at TERM."""
 LATE = (ConnectionKind.KEEP_ALIVE,)
 SETTLE_MS = 2_000
 GRACE_MS = 2_000
@@ -53,33 +53,39 @@ async def test_the_classic_pair_gets_a_quarter_of_ten_thousand_connections(
         assert abs(z) < 4.5
 
 
+async def pair(stage: Stage) -> int:
+    """Add, promote, add and abort a canary made by hand; return how many requests were sent."""
+    await with_stable(stage)
+    async with under_load(stage.url, rate=RATE) as result:
+        await stage.kubectl("apply", "-f", CANARY)
+        await stage.serving("nginx-deployment-canary", 1)
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            await stage.serinus("promote", "nginx-deployment")
+        images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
+    assert images == {"nginx:1.8.0"}
+    sent_count = _none_lost(await result, await late)
+    async with under_load(stage.url, rate=RATE) as result:
+        await stage.kubectl("set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.0")
+        await stage.kubectl("rollout", "status", "deployment/nginx-deployment")
+        await stage.kubectl("apply", "-f", CANARY)
+        await stage.serving("nginx-deployment-canary", 1)
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            await stage.serinus("set-weight", "nginx-deployment", "25")
+            aborted = await stage.serinus("abort", "nginx-deployment")
+    sent_count += _none_lost(await result, await late)
+    images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
+    assert images == {"nginx:1.9.0"}
+    _assert_left_in_time(aborted, "1.8.0", await result, await late)
+    _assert_work_at_term(stage)
+    print(f"{sent_count} requests, 0 failed")
+    return sent_count
+
+
 async def test_a_pair_is_added_promoted_added_and_aborted_without_a_lost_request(
     make_stage: OpenStage,
 ) -> None:
     async with make_stage(delay_ms=DELAY_MS) as stage:
-        await with_stable(stage)
-        async with under_load(stage.url, rate=RATE) as result:
-            await stage.kubectl("apply", "-f", CANARY)
-            await stage.serving("nginx-deployment-canary", 1)
-            async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
-                await stage.serinus("promote", "nginx-deployment")
-            images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
-        assert images == {"nginx:1.8.0"}
-        sent_count = _none_lost(await result, await late)
-        async with under_load(stage.url, rate=RATE) as result:
-            await stage.kubectl("set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.0")
-            await stage.kubectl("rollout", "status", "deployment/nginx-deployment")
-            await stage.kubectl("apply", "-f", CANARY)
-            await stage.serving("nginx-deployment-canary", 1)
-            async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
-                await stage.serinus("set-weight", "nginx-deployment", "25")
-                aborted = await stage.serinus("abort", "nginx-deployment")
-        sent_count += _none_lost(await result, await late)
-        images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
-        assert images == {"nginx:1.9.0"}
-        _assert_left_in_time(aborted, "1.8.0", await result, await late)
-        _assert_work_at_term(stage)
-        print(f"{sent_count} requests, 0 failed")
+        await pair(stage)
 
 
 def _none_lost(*reports: Report) -> int:
@@ -115,30 +121,36 @@ def _assert_work_at_term(stage: Stage) -> None:
     assert min(in_flight) >= 10
 
 
+async def adoption(stage: Stage) -> int:
+    """Release by adoption; return how many requests were sent."""
+    await with_stable(stage)
+    async with under_load(stage.url, rate=RATE) as result:
+        await stage.serinus(
+            *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
+            *("--steps", "25,pause:1s,50,100,pause"),
+        )
+        before = await _canary_pods(stage)
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            await stage.serinus("promote", "nginx-deployment")
+    sent_count = _none_lost(await result, await late)
+    after = {p["metadata"]["uid"]: p["status"]["startTime"] for p in await stage.pods()}
+    assert after == before
+    assert len(after) == 3
+    assert (await result).answered_by("1.8.0") > 0
+    deployment = await stage.object("deployment", "nginx-deployment")
+    assert deployment["status"]["updatedReplicas"] == 3
+    service = await stage.object("service", "nginx-service")
+    assert service["spec"]["selector"] == {"app": "nginx"}
+    _assert_work_at_term(stage)
+    print(f"{sent_count} requests, 0 failed; no pod was started by the promotion")
+    return sent_count
+
+
 async def test_a_release_by_adoption_starts_no_pod_and_loses_no_request(
     make_stage: OpenStage,
 ) -> None:
     async with make_stage(delay_ms=DELAY_MS) as stage:
-        await with_stable(stage)
-        async with under_load(stage.url, rate=RATE) as result:
-            await stage.serinus(
-                *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
-                *("--steps", "25,pause:1s,50,100,pause"),
-            )
-            before = await _canary_pods(stage)
-            async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
-                await stage.serinus("promote", "nginx-deployment")
-        sent_count = _none_lost(await result, await late)
-        after = {p["metadata"]["uid"]: p["status"]["startTime"] for p in await stage.pods()}
-        assert after == before
-        assert len(after) == 3
-        assert (await result).answered_by("1.8.0") > 0
-        deployment = await stage.object("deployment", "nginx-deployment")
-        assert deployment["status"]["updatedReplicas"] == 3
-        service = await stage.object("service", "nginx-service")
-        assert service["spec"]["selector"] == {"app": "nginx"}
-        _assert_work_at_term(stage)
-        print(f"{sent_count} requests, 0 failed; no pod was started by the promotion")
+        await adoption(stage)
 
 
 async def _canary_pods(stage: Stage) -> dict[str, str]:
@@ -149,22 +161,41 @@ async def _canary_pods(stage: Stage) -> dict[str, str]:
     }
 
 
+async def abort(stage: Stage) -> int:
+    """Release and abort; return how many requests were sent."""
+    await with_stable(stage)
+    async with under_load(stage.url, rate=RATE) as result:
+        await stage.serinus(
+            *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
+            *("--steps", "25,pause:1s,50,pause"),
+        )
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            await stage.serinus("status", "nginx-deployment")
+            aborted = await stage.serinus("abort", "nginx-deployment")
+        await stage.serinus("undo", "nginx-deployment")
+    sent_count = _none_lost(await result, await late)
+    assert (await result).answered_by("1.8.0") > 0
+    _assert_left_in_time(aborted, "1.8.0", await result, await late)
+    images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
+    assert images == {"nginx:1.7.9"}
+    _assert_work_at_term(stage)
+    print(f"{sent_count} requests, 0 failed")
+    return sent_count
+
+
 async def test_a_release_that_is_aborted_loses_no_request(make_stage: OpenStage) -> None:
     async with make_stage(delay_ms=DELAY_MS) as stage:
-        await with_stable(stage)
-        async with under_load(stage.url, rate=RATE) as result:
-            await stage.serinus(
-                *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
-                *("--steps", "25,pause:1s,50,pause"),
-            )
-            async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
-                await stage.serinus("status", "nginx-deployment")
-                aborted = await stage.serinus("abort", "nginx-deployment")
-            await stage.serinus("undo", "nginx-deployment")
-        sent_count = _none_lost(await result, await late)
-        assert (await result).answered_by("1.8.0") > 0
-        _assert_left_in_time(aborted, "1.8.0", await result, await late)
-        images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
-        assert images == {"nginx:1.7.9"}
-        _assert_work_at_term(stage)
-        print(f"{sent_count} requests, 0 failed")
+        await abort(stage)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+async def test_fifty_thousand_requests_through_every_transition_and_none_lost(
+    make_stage: OpenStage,
+) -> None:
+    sent_count = 0
+    while sent_count < 50_000:
+        for play in (pair, adoption, abort):
+            async with make_stage(delay_ms=DELAY_MS) as stage:
+                sent_count += await play(stage)
+    print(f"{sent_count} requests in all, 0 failed")
