@@ -27,7 +27,7 @@ demo: $(STAMP) ## Watch a real canary release on a cluster made for it
 	$(BIN)/python -m serinus demo
 
 test: $(STAMP) ## Run the tests that need nothing but Python
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kubernetes and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kubernetes and not slow" --cluster=model --cluster=local
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
 	$(BIN)/python -m pytest tests/conformance --cluster=$(CLUSTER) -q
