@@ -117,7 +117,9 @@ def apply(
         owned = named
         for entry in others:
             owned = sets.union(owned, entry["fieldsV1"])
-        merged = _pruned(node, merged, mine["fieldsV1"], owned)
+        if sets.difference(mine["fieldsV1"], owned):
+            # Something that was named last time has no owner any more.
+            merged = _pruned(node, merged, mine["fieldsV1"], owned)
     difference = typed.compare(node, live, merged)
     changed = sets.recursive_difference(difference.changed, write.ignored)
     removed = sets.recursive_difference(difference.removed, write.ignored)

@@ -52,14 +52,14 @@ class ServiceAddresses:
         spec = new["spec"]
         if spec.get("type") == "ExternalName":
             return []
-        problems = self._allocate_address(key, spec)
+        problems = self._allocate_address(key, spec, old["spec"] if old else {})
         spec.setdefault("ipFamilies", ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
         if spec.get("type") in _WITH_NODE_PORTS:
             problems += self._allocate_ports(key, spec, old["spec"] if old else {})
         return problems
 
-    def _allocate_address(self, key: str, spec: Manifest) -> list[Problem]:
+    def _allocate_address(self, key: str, spec: Manifest, before: Manifest) -> list[Problem]:
         address = spec.get("clusterIP") or next(iter(spec.get("clusterIPs", ())), "")
         if address == _HEADLESS:
             spec["clusterIP"], spec["clusterIPs"] = _HEADLESS, [_HEADLESS]
@@ -68,8 +68,12 @@ class ServiceAddresses:
             address = next(self._free_addresses(key), "")
             if not address:
                 raise failures.internal("failed to allocate a serviceIP: range is full")
-        elif problem := self._address_problem(key, address):
-            return [problem]
+        # What a Service has may come from a range of before; an update asks for new addresses only
+        # (kubernetes v1.36.3, pkg/registry/core/service/storage/alloc.go, updateClusterIPs).
+        elif address != before.get("clusterIP"):
+            problem = self._address_problem(key, address)
+            if problem is not None:
+                return [problem]
         spec["clusterIP"], spec["clusterIPs"] = address, [address]
         return []
 
@@ -109,8 +113,12 @@ class ServiceAddresses:
                 continue
             wanted = (port["nodePort"], port["protocol"])
             field = f"spec.ports[{index}].nodePort"
-            if port["nodePort"] not in NODE_PORTS:
-                words = "provided port is not in the valid range. The range of valid ports is 30000-32767"
+            kept = port["nodePort"] in before.values()
+            if not kept and port["nodePort"] not in NODE_PORTS:
+                words = (
+                    "provided port is not in the valid range. The range of valid ports is "
+                    "30000-32767"
+                )
                 problems.append(failures.invalid(field, port["nodePort"], words))
             elif self._owner_of_port.get(wanted, key) != key or wanted in taken:
                 words = "provided port is already allocated"
@@ -120,8 +128,8 @@ class ServiceAddresses:
             return problems
         for port in spec.get("ports", ()):
             if not port.get("nodePort"):
-                kept = before.get((port["port"], port["protocol"]))
-                port["nodePort"] = kept or self._free_port(key, port, taken)
+                number = before.get((port["port"], port["protocol"]))
+                port["nodePort"] = number or self._free_port(key, port, taken)
                 taken[port["nodePort"], port["protocol"]] = 0
         return []
 

@@ -113,12 +113,12 @@ class BuiltIn(Behaviour):
         """Return what is wrong with an object."""
         if old is None:
             found = validation.check_create(self.resource.kind, new)
-            found += names.check_bare_finalizers(new["metadata"])
-            return found + names.check_metadata(
+            found += names.check_metadata(
                 new["metadata"],
                 namespaced=self.resource.namespaced,
                 rule=validation.name_rule(self.resource.kind),
             )
+            return found + names.check_bare_finalizers(new["metadata"])
         found = names.check_metadata(
             new["metadata"], namespaced=self.resource.namespaced, rule=names.path_segment
         )
