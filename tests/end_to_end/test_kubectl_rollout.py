@@ -148,8 +148,8 @@ def test_a_pod_may_be_deleted_at_once(shop: Kubectl) -> None:
 
 
 def test_delete_waits_for_pods_that_take_their_time(kubectl: Kubectl) -> None:
-    kubectl("run", "slow", "--image=any", "--restart=Never", "--command", "--",
-            "sh", "-c", "trap 'sleep 1; exit 0' TERM; echo up; while :; do sleep 0.1; done")  # fmt: skip
+    script = "trap 'sleep 1; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+    kubectl("run", "slow", "--image=any", "--restart=Never", "--command", "--", "sh", "-c", script)
     kubectl("wait", "pod/slow", "--for=condition=Ready", "--timeout=30s")
     wait_for(lambda: kubectl("logs", "slow") == "up\n", "the trap is set")
     began = time.monotonic()
@@ -171,8 +171,8 @@ def test_logs_show_follow_and_remember(kubectl: Kubectl, tmp_path: Path) -> None
     assert kubectl("logs", "talker", "--since=1h").endswith("last\n")
     assert "previous terminated container" in kubectl.fails("logs", "talker", "--previous")
     seen = tmp_path / "seen"
-    kubectl("run", "fragile", "--image=any", "--restart=Always", "--command", "--",
-            "sh", "-c", f"[ -e {seen} ] && echo second && exec sleep 60; echo first; touch {seen}")  # fmt: skip
+    script = f"[ -e {seen} ] && echo second && exec sleep 60; echo first; touch {seen}"
+    kubectl("run", "fragile", "--image=any", "--command", "--", "sh", "-c", script)
 
     def restarted() -> bool:
         pod = kubectl.object("pod", "fragile")

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.xdist_group("kubectl")
 
 @pytest.fixture
 def official(kubectl: Kubectl) -> Iterator[kubernetes.client.ApiClient]:
-    client: kubernetes.client.ApiClient = kubernetes.config.new_client_from_config(  # type: ignore[no-untyped-call] # it has no annotations
-        config_file=str(kubectl.kubeconfig)
-    )
+    # The client's own code has no annotations.
+    new: Any = kubernetes.config.new_client_from_config
+    client: Any = new(config_file=str(kubectl.kubeconfig))
     yield client
-    client.close()  # type: ignore[no-untyped-call] # nor has this
+    client.close()
 
 
 def _deployment(name: str) -> dict[str, Any]:
@@ -55,7 +55,8 @@ def test_the_official_client_reads_writes_watches_and_reads_logs(
     apps: Any = kubernetes.client.AppsV1Api(official)
     core: Any = kubernetes.client.CoreV1Api(official)
     apps.create_namespaced_deployment(space, _deployment("shop"))
-    watch: Any = kubernetes.watch.Watch()  # type: ignore[no-untyped-call] # nor has this
+    new_watch: Any = kubernetes.watch.Watch
+    watch = new_watch()
     stream = watch.stream(apps.list_namespaced_deployment, space, timeout_seconds=30)
     with contextlib.closing(stream):
         for event in stream:
@@ -87,7 +88,8 @@ def test_the_official_dynamic_client_discovers_and_applies(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("discovery")))
     cache = str(tmp_path_factory.mktemp("cache") / "discovery.json")
-    dynamic: Any = DynamicClient(official, cache_file=cache)  # type: ignore[no-untyped-call] # it has no annotations
+    dynamic_client: Any = DynamicClient
+    dynamic = dynamic_client(official, cache_file=cache)
     resource = dynamic.resources.get(api_version="apps/v1", kind="Deployment")
     made = resource.server_side_apply(
         body=_deployment("shop"), namespace=kubectl.namespace, name="shop", field_manager="tester"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,10 @@ def _apply(seen: dict[str, Any], watch: Watch) -> None:
             seen[name] = event["object"]
 
 
+def _by_name(items: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(item["kind"], item["metadata"]["name"]): item for item in items}
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     before=st.lists(STEP, max_size=8),
@@ -105,7 +110,6 @@ def test_list_and_watch_end_with_what_a_list_shows(
         assert seen == _listed(live, selector)
         everything, last = cluster.snapshot()
         logged, logged_version = live._log.load()
-        key = lambda item: (item["kind"], item["metadata"]["name"])  # noqa: E731  (said twice below)
-        assert sorted(logged, key=key) == sorted(everything, key=key)
+        assert _by_name(logged) == _by_name(everything)
         assert logged_version == last
         live.stop()

@@ -14,7 +14,7 @@ from serinus.local_cluster.server import rules
 from serinus.local_cluster.server.live_cluster import LiveCluster
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-# Linux answers on all of 127/8, so cluster IPs work there; elsewhere they are names without a place.
+# Linux answers on all of 127/8, so cluster IPs work there; elsewhere nobody listens on them.
 _SERVICE_NETWORK = "127.96.0.0/16" if sys.platform == "linux" else "10.0.0.0/24"
 _OPTIONS = WriteOptions(field_manager="kube-apiserver")
 

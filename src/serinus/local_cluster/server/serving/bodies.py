@@ -101,6 +101,7 @@ def _number(loader: Any, node: Any, tag: str) -> Any:
 def _yaml(body: bytes) -> Any:
     try:
         # Through JSON: keys become strings, and what JSON cannot say is refused.
-        return msgspec.json.decode(msgspec.json.encode(yaml.load(body, Loader=_Loader)))  # noqa: S506  (it is a safe loader)
+        document = yaml.load(body, Loader=_Loader)  # noqa: S506  (it is a safe loader)
+        return msgspec.json.decode(msgspec.json.encode(document))
     except (yaml.YAMLError, RecursionError, TypeError, ValueError, msgspec.MsgspecError) as e:
         raise errors.Invalid(f"error converting YAML to JSON: {e}", code=400, details={}) from e

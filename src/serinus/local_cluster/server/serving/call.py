@@ -68,7 +68,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 def field_selector(call: Call, resource: Resource) -> str | None:
-    """Return the field selector of a query, with Events' fields by the names under which they lie."""
+    """Return the field selector of a query; Events' fields get the names under which they lie."""
     text = call.query.get("fieldSelector")
     if text and resource.storage_group is not None:
         text = text.replace("regarding.", "involvedObject.")
