@@ -3,9 +3,9 @@
     python scripts/generate_openapi.py --openapi DIR --modules DIR [--version v1.36.3]
 
 `--openapi` holds the documents of `/openapi/v3` (one JSON file a group and version), as a real
-kube-apiserver answers them or as `api/openapi-spec/v3` of the Go module k8s.io/kubernetes has
-them. `--modules` is the module cache's folder `k8s.io`, for what OpenAPI does not say: which
-fields Go leaves out when they are zero (`omitempty` on a field that is no pointer).
+kube-apiserver answers them (`python -m tests.control_plane.openapi DIR` asks one).
+`--modules` is the module cache's folder `k8s.io`, for what OpenAPI does not say: which fields Go
+leaves out when they are zero (`omitempty` on a field that is no pointer).
 """
 
 from __future__ import annotations

@@ -67,7 +67,6 @@ def check_spec(spec: dict[str, Any], field: str) -> list[Problem]:
                 problems.append(failures.duplicate(f"{path}.name", container["name"]))
             seen.add(container.get("name", ""))
     problems += _check_choices(spec, field)
-    problems += numbers.check_counts(spec, ("terminationGracePeriodSeconds",), field)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 0 < deadline < 1 << 31:
         words = "must be between 1 and 2147483647, inclusive"

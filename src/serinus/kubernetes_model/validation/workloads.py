@@ -1,4 +1,4 @@
-"""Deployments, ReplicaSets, StatefulSets, DaemonSets (Kubernetes 1.36, pkg/apis/apps/validation)."""
+"""Deployments, ReplicaSets and other workloads (Kubernetes 1.36, pkg/apis/apps/validation)."""
 
 from __future__ import annotations
 

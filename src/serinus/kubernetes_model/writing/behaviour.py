@@ -11,7 +11,7 @@ from serinus.kubernetes_model.fields import typed
 from serinus.kubernetes_model.kinds import Resource
 from serinus.kubernetes_model.schema import reading
 from serinus.kubernetes_model.schema.nodes import ObjectNode
-from serinus.kubernetes_model.validation import names
+from serinus.kubernetes_model.validation import names, warnings
 from serinus.kubernetes_model.writing import event_versions, preparation, strategies
 from serinus.kubernetes_model.writing.strategies import Strategy
 
@@ -51,6 +51,11 @@ class Behaviour(abc.ABC):
         self, new: Manifest, old: Manifest | None, subresource: str | None
     ) -> list[Problem]:
         """Return what is wrong with an object."""
+
+    def warnings(self, new: Manifest, old: Manifest | None) -> tuple[str, ...]:
+        """Return what is odd about an object, though it is accepted."""
+        del new, old
+        return ()
 
     @abc.abstractmethod
     def empty(self) -> Manifest:
@@ -129,6 +134,10 @@ class BuiltIn(Behaviour):
         if "spec" not in new or new["spec"] != old.get("spec"):
             found += validation.check_update(self.resource.kind, new, old)
         return found
+
+    def warnings(self, new: Manifest, old: Manifest | None) -> tuple[str, ...]:
+        """Return what is odd about an object, though it is accepted."""
+        return warnings.warn(self.resource.kind, new, old)
 
     def apply_problem(self, config: Manifest) -> str:
         """Return why a configuration cannot be merged by type; empty when it can."""

@@ -151,6 +151,8 @@ def _marked_with_grace(
         return {**item, "metadata": metadata}, wanted
     spec, status = item["spec"], item["status"]
     grace = spec.get("terminationGracePeriodSeconds", 30) if wanted is None else wanted
+    if grace < 0:
+        grace = 1
     if not spec.get("nodeName") or status.get("phase") in _FINISHED:
         grace = 0
     metadata["deletionTimestamp"] = timestamps.time(now + 1000 * grace)

@@ -110,6 +110,7 @@ class Transactions:
             raise failures.invalid_object(resource, name, problems)
         if self._store.get(resource, name, call.namespace) is not None:
             raise failures.already_exists(resource, name)
+        warnings += behaviour.warnings(item, None)
         if call.options.dry_run:
             return Written(item, warnings, created=True)
         stored = self._store.put(resource, behaviour.stored(item), None)
@@ -197,6 +198,8 @@ class Transactions:
             problems = self._addresses.allocate(_key(item), item, old)
         if problems:
             raise failures.invalid_object(resource, name, problems)
+        if call.subresource is None:
+            warnings += behaviour.warnings(item, old)
         if ownership.same_but_for_times(item, old):
             unchanged = not deletion.ends_with_update(old, old)
             if unchanged:

@@ -204,3 +204,31 @@ def test_all_problems_come_together_with_their_fields() -> None:
         "spec.minReadySeconds",
     ]
     assert status["message"].startswith('Deployment.apps "shop" is invalid: [spec.replicas: ')
+
+
+def test_what_is_odd_is_accepted_with_a_warning() -> None:
+    ports = [{"containerPort": 80, "name": "http"}]
+    env = [
+        {"name": "A", "value": "1"},
+        {"name": "A", "value": "2"},
+        {"name": "A", "value": "$(A)3"},
+    ]
+    first = {"name": "one", "image": "x", "ports": ports, "env": env}
+    second = {"name": "two", "image": "x", "ports": ports}
+    one, two = "spec.containers[0].ports[0]", "spec.containers[1].ports[0]"
+    made = World().write(PODS, pod(containers=[first, second], terminationGracePeriodSeconds=-1))
+    assert made.warnings == (
+        (
+            'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when '
+            "using apply"
+        ),
+        f"{two}: duplicate port definition with {one}",
+        (
+            f'{two}: duplicate port name "http" with {one}, services and probes that select ports by '
+            f"name will use {one}"
+        ),
+        (
+            "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be "
+            "treated as 1"
+        ),
+    )

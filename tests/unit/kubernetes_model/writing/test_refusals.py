@@ -85,7 +85,6 @@ def container(**parts: Any) -> dict[str, Any]:
         (container(lifecycle={"preStop": {}}), "lifecycle.preStop: Required value"),
         ({**container(), "restartPolicy": "X"}, "spec.restartPolicy: Unsupported value"),
         ({**container(), "dnsPolicy": "X"}, "spec.dnsPolicy: Unsupported value"),
-        ({**container(), "terminationGracePeriodSeconds": -1}, "must be greater than or equal"),
         ({**container(), "activeDeadlineSeconds": 0}, "must be between 1 and 2147483647"),
         ({**container(), "nodeName": "A"}, "spec.nodeName: Invalid value"),
         ({**container(), "hostname": "a.b"}, "spec.hostname: Invalid value"),
