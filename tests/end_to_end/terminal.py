@@ -87,6 +87,15 @@ class Terminal:
         assert self.world() == before
         return words
 
+    def until_observed(self, name: str) -> None:
+        """Wait until the Deployment controller has seen a Deployment and made its ReplicaSet."""
+        wait_for(
+            lambda: bool(
+                self.kubectl.object("deployment", name).get("status", {}).get("observedGeneration")
+            ),
+            f"the controller sees {name}",
+        )
+
     def until_available(self, name: str, count: int) -> None:
         wait_for(
             lambda: (

@@ -25,9 +25,8 @@ def real_share_bp(obs: Observation) -> int:
 class Lines:
     """Say what changed, once: notes, and each new thing that is waited for."""
 
-    def __init__(self, name: str, *, verbose: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(self, name: str, *, stream: TextIO | None = None) -> None:
         self._name = name
-        self._verbose = verbose
         self._stream = stream or sys.stderr
         self._last_wait = ""
 
@@ -36,15 +35,16 @@ class Lines:
         clock = time.strftime("%H:%M:%S")
         print(f"{clock}  {text}", file=self._stream, flush=True)
 
+    def write(self, text: str) -> None:
+        """Tell of one write, under `--verbose`."""
+        self.say(f"  {text}")
+
     def round(self, done: Round) -> None:
         """Tell what one round of a release brought."""
         status = done.decision.status
         for note in done.decision.notes:
             mark = "! " if note.severity is Severity.WARNING else ""
             self.say(f"{mark}{status.phase.value}: {note.message}")
-        if self._verbose:
-            for write in done.sent:
-                self.say(f"  {write.verb.value} {write.target}: {write.why}")
         waiting = status.waiting
         text = "" if waiting is None else waiting.message
         if text and text != self._last_wait:
@@ -57,9 +57,6 @@ class Lines:
 
     def pair(self, _: PairObservation, decision: PairDecision) -> None:
         """Tell what one step on a pair brought."""
-        if self._verbose:
-            for write in decision.writes:
-                self.say(f"  {write.verb.value} {write.target}: {write.why}")
         if decision.waiting and decision.waiting != self._last_wait:
             self.say(decision.waiting)
         self._last_wait = decision.waiting

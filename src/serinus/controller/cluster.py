@@ -7,7 +7,7 @@ what it did itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -62,6 +62,8 @@ class KubernetesCluster:
         self.client = client
         self.namespace = namespace
         self.changes = Changes()
+        self.on_write: Callable[[str], None] = lambda _: None
+        """Told of each write that was made, but for those to Leases."""
         self._setting = CacheSetting(changes=self.changes)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._optional: set[Kind] = {kinds.HORIZONTAL_POD_AUTOSCALERS}
@@ -121,7 +123,7 @@ class KubernetesCluster:
             return None
         return Stored(record.from_config_map(found), found["metadata"]["resourceVersion"])
 
-    async def create(self, release: Release) -> None:
+    async def create(self, release: Release, *, dry_run: bool = False) -> None:
         """Write the first record of a release.
 
         Raises:
@@ -132,18 +134,24 @@ class KubernetesCluster:
             record.to_config_map(release),
             self.namespace,
             field_manager=OUR_MANAGER,
+            dry_run=dry_run,
         )
-        self._expect(kinds.CONFIG_MAPS, written)
+        if not dry_run:
+            self.on_write(f"create {_record_words(written)}")
+            self._expect(kinds.CONFIG_MAPS, written)
 
-    async def save(self, stored: Stored) -> Stored:
+    async def save(self, stored: Stored, *, dry_run: bool = False) -> Stored:
         """Write a record back where it still has the version at which it was read."""
         written = await self.client.replace(
             kinds.CONFIG_MAPS,
             record.to_config_map(stored.release, stored.version),
             self.namespace,
             field_manager=OUR_MANAGER,
+            dry_run=dry_run,
         )
-        self._expect(kinds.CONFIG_MAPS, written)
+        if not dry_run:
+            self.on_write(f"update {_record_words(written)}")
+            self._expect(kinds.CONFIG_MAPS, written)
         return Stored(stored.release, written["metadata"]["resourceVersion"])
 
     async def forget(self, name: str) -> None:
@@ -151,6 +159,8 @@ class KubernetesCluster:
         for kind in (kinds.CONFIG_MAPS, kinds.LEASES):
             try:
                 await self.client.delete(kind, record.record_name(name), self.namespace)
+                where = f"{self.namespace}/{record.record_name(name)}"
+                self.on_write(f"delete {kind.kind} {where}: the release is forgotten")
             except errors.NotFound:
                 continue
 
@@ -178,32 +188,49 @@ class KubernetesCluster:
 
     async def send(self, write: Write) -> None:
         """Send one write as our field manager."""
-        target = write.target
-        kind = _KINDS[target.api_version, target.kind]
-        if write.verb is Verb.DELETE:
-            await self._delete(kind, write)
-            return
-        if write.verb is Verb.CREATE:
-            written = await self.client.create(
-                kind, write.body, target.namespace, field_manager=OUR_MANAGER
-            )
-        elif write.verb is Verb.APPLY:
-            written = await self.client.apply(
-                kind, write.body, target.namespace, field_manager=OUR_MANAGER, force=True
-            )
-        else:
-            written = await self.client.patch(
-                kind,
-                target.name,
-                target.namespace,
-                write.body,
-                patch_type=_PATCHES[write.verb],
-                field_manager=OUR_MANAGER,
-                subresource=write.subresource,
-            )
-        self._expect(kind, written)
+        written = await self._send(write, dry_run=False)
+        self.on_write(f"{write.verb.value} {write.target}: {write.why}")
+        if written is not None:
+            self._expect(_kind_of(write), written)
 
-    async def _delete(self, kind: Kind, write: Write) -> None:
+    async def rehearse(self, write: Write) -> Manifest | None:
+        """Let the API server check a write that is not made; return what it would store.
+
+        Raises:
+            ClusterError: it would be refused.
+        """
+        return await self._send(write, dry_run=True)
+
+    async def _send(self, write: Write, *, dry_run: bool) -> Manifest | None:
+        target, kind = write.target, _kind_of(write)
+        if write.verb is Verb.DELETE:
+            await self._delete(kind, write, dry_run=dry_run)
+            return None
+        if write.verb is Verb.CREATE:
+            return await self.client.create(
+                kind, write.body, target.namespace, field_manager=OUR_MANAGER, dry_run=dry_run
+            )
+        if write.verb is Verb.APPLY:
+            return await self.client.apply(
+                kind,
+                write.body,
+                target.namespace,
+                field_manager=OUR_MANAGER,
+                force=True,
+                dry_run=dry_run,
+            )
+        return await self.client.patch(
+            kind,
+            target.name,
+            target.namespace,
+            write.body,
+            patch_type=_PATCHES[write.verb],
+            field_manager=OUR_MANAGER,
+            subresource=write.subresource,
+            dry_run=dry_run,
+        )
+
+    async def _delete(self, kind: Kind, write: Write, *, dry_run: bool) -> None:
         try:
             await self.client.delete(
                 kind,
@@ -212,10 +239,11 @@ class KubernetesCluster:
                 propagation=None if write.propagation is None else write.propagation.value,
                 uid=write.uid,
                 resource_version=write.resource_version,
+                dry_run=dry_run,
             )
         except errors.NotFound:
             return
-        if kind in self._caches and write.uid:
+        if kind in self._caches and write.uid and not dry_run:
             key = (kind, write.target.name)
             self._expected[key] = _Expected(kind, write.target.name, "", deleted_uid=write.uid)
 
@@ -293,6 +321,15 @@ class KubernetesCluster:
         # Versions of one resource can be compared as numbers: the API concepts page since 1.35.
         seen = found["metadata"]["resourceVersion"] if found else cache.resource_version
         return _number(seen) >= _number(expected.version)
+
+
+def _kind_of(write: Write) -> Kind:
+    return _KINDS[write.target.api_version, write.target.kind]
+
+
+def _record_words(written: Manifest) -> str:
+    meta = written["metadata"]
+    return f"ConfigMap {meta['namespace']}/{meta['name']}: the record of the release"
 
 
 def selector_text(selector: Manifest) -> str:

@@ -18,6 +18,7 @@ from serinus.kube.lease import Lease
 from serinus.release.model import Shown, Spec
 from serinus.release.observation import ReplicaSet
 from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
+from serinus.release.preflight import other_pods
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import base_selector, selects
 
@@ -46,10 +47,7 @@ def find_service(snapshot: Snapshot, deployment: Manifest, wanted: str | None) -
             known = f"; there are: {', '.join(sorted(services))}" if services else ""
             raise RefusedError("ServiceMissing", f"Service {wanted} is not there{known}")
         if not selects(services[wanted], labels):
-            raise RefusedError(
-                "ServiceDoesNotSelect",
-                f"Service {wanted} does not select the pods of Deployment {name}",
-            )
+            raise RefusedError("ServiceDoesNotSelect", other_pods(services[wanted], name))
         return wanted
     found = sorted(n for n, s in services.items() if selects(s, labels))
     if not found:

@@ -18,6 +18,7 @@ from serinus.controller.ports import Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.controller.record import record_name
 from serinus.errors import Retry
+from serinus.kube.kinds import LEASES
 from serinus.kube.lease import Lease, LeaseOptions
 from serinus.release.model import Command, Outcome
 
@@ -52,8 +53,10 @@ def is_gone(holder: str | None) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncIterator[Lease]:
-    """Hold the Lease of a release for as long as the block runs.
+async def driving(
+    cluster: KubernetesCluster, name: str, clock: Clock, *, keep: bool = True
+) -> AsyncIterator[Lease]:
+    """Hold the Lease of a release for as long as the block runs; without `keep` delete it then.
 
     Raises:
         NotDriving: another process holds it.
@@ -78,7 +81,22 @@ async def driving(cluster: KubernetesCluster, name: str, clock: Clock) -> AsyncI
         yield lease
     finally:
         with contextlib.suppress(errors.ClusterError):
-            await lease.release()
+            if await lease.release() and not keep:
+                await _delete_free(lease, cluster)
+
+
+async def _delete_free(lease: Lease, cluster: KubernetesCluster) -> None:
+    """Delete a Lease that nobody has taken since we let it go."""
+    found = await cluster.client.find(LEASES, lease.name, cluster.namespace)
+    if found is not None and not found["spec"].get("holderIdentity"):
+        meta = found["metadata"]
+        await cluster.client.delete(
+            LEASES,
+            lease.name,
+            cluster.namespace,
+            uid=meta["uid"],
+            resource_version=meta["resourceVersion"],
+        )
 
 
 async def drive(
@@ -134,7 +152,9 @@ async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lea
             task.cancel()
 
 
-async def give(cluster: KubernetesCluster, name: str, command: Command) -> None:
+async def give(
+    cluster: KubernetesCluster, name: str, command: Command, *, dry_run: bool = False
+) -> None:
     """Write a command into the record of a release.
 
     Raises:
@@ -146,7 +166,7 @@ async def give(cluster: KubernetesCluster, name: str, command: Command) -> None:
             raise errors.NotFound(f"there is no release called {name} in {cluster.namespace}")
         release = msgspec.structs.replace(stored.release, command=command)
         with contextlib.suppress(errors.Conflict):
-            await cluster.save(Stored(release, stored.version))
+            await cluster.save(Stored(release, stored.version), dry_run=dry_run)
             return
         await cluster.changes.wait(100)
 

@@ -13,9 +13,14 @@ from serinus.controller.cluster import KubernetesCluster
 from serinus.controller.observe import Observed, observe
 from serinus.controller.ports import Stored
 from serinus.errors import InvalidInput, RefusedError
+from serinus.release.decision import CreateCanary, Hold
 from serinus.release.model import Phase, Spec
+from serinus.release.render import writes
 from serinus.release.stages.stage import Stage, view
+from serinus.release.stages.trial import weight_at
+from serinus.traffic import registry
 from serinus.traffic.plan import Manifest
+from serinus.traffic.router import Mode
 from serinus.traffic.write import ObjectRef, Verb, Write
 
 
@@ -62,6 +67,32 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
     changed = msgspec.structs.replace(stored.release, spec=spec)
     await cluster.save(Stored(changed, stored.version))
     return stored
+
+
+def hold_write(seen: Observed, spec: Spec) -> tuple[Write, ...]:
+    """Return the write that holds the Deployment; none when it is held."""
+    target = seen.observation.target
+    if target is None or target.paused:
+        return ()
+    return writes(Hold(), spec, seen.objects)
+
+
+def waits_for_trial(seen: Observed) -> bool:
+    """Tell whether the Deployment has a template that was not tried yet."""
+    return view(seen.observation).stage is Stage.START
+
+
+def canary_writes(seen: Observed, spec: Spec, target: Manifest) -> tuple[Write, ...]:
+    """Return the write that creates the canary of a template; none when there is a canary."""
+    found = seen.observation.target
+    if found is None or seen.objects.canary is not None:
+        return ()
+    share = registry.router(spec.router).capacity(
+        found.replica_count, weight_at(spec, 0), mode=spec.mode, surge=found.surge
+    )
+    count = 1 if spec.mode is Mode.CONSTANT else max(share.canary, min(found.replica_count, 1))
+    objects = msgspec.structs.replace(seen.objects, target=target)
+    return writes(CreateCanary(replica_count=count), spec, objects)
 
 
 def is_held_at_rest(phase: Phase, seen: Observed) -> bool:

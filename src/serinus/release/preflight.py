@@ -10,6 +10,7 @@ import msgspec
 from serinus.release.model import SetWeight, Spec
 from serinus.release.observation import Finding
 from serinus.release.render import CANARY_OF_LABEL, canary_name
+from serinus.release.words import counted
 from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
 from serinus.traffic.replica_ratio import (
     SURGE_WEIGHT_BP_MAX,
@@ -81,6 +82,15 @@ def not_narrowable(around: Surroundings) -> list[Finding]:
     return [Finding("NarrowNever", f"{w}: 0 and 100 % are not exact") for w in why]
 
 
+def other_pods(service: Manifest, target: str) -> str:
+    """Return what a Service selects in place of a Deployment's pods."""
+    pairs = ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
+    return (
+        f"Service {service['metadata']['name']} selects {pairs}, not the pods of "
+        f"Deployment {target}"
+    )
+
+
 def apply_owner(found: Manifest, field: str) -> str | None:
     """Return the other manager that owns `spec.<field>` by server-side apply, if one does."""
     for entry in found["metadata"].get("managedFields") or ():
@@ -98,14 +108,8 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
     if service is None:
         return [Finding("ServiceMissing", f"Service {spec.service} is not there", blocking=True)]
     if not selects(service, labels):
-        pairs = ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
-        return [
-            Finding(
-                "ServiceDoesNotSelect",
-                f"Service {spec.service} selects {pairs}, not the pods of Deployment {spec.target}",
-                blocking=True,
-            )
-        ]
+        why = other_pods(service, spec.target)
+        return [Finding("ServiceDoesNotSelect", why, blocking=True)]
     found = []
     if service["spec"].get("sessionAffinity") == "ClientIP":
         found.append(
@@ -148,7 +152,7 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
             Finding(
                 "Recreate",
                 f"Deployment {spec.target} has strategy Recreate: its versions must not run side "
-                "by side; allowRecreate: true says they may",
+                "by side; --allow-recreate says they may",
                 blocking=True,
             )
         )
@@ -217,8 +221,8 @@ def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
         return ""
     enough = replica_count_for(weight_bp, mode=spec.mode, surge=surge)
     return (
-        f"{n} replicas cannot express {asked}: the nearest is {real_bp / 100:g} %. {enough} "
-        "replicas would do; --allow-coarse goes on all the same"
+        f"{counted(n, 'replica')} cannot express {asked}: the nearest is {real_bp / 100:g} %. "
+        f"{enough} replicas would do; --allow-coarse goes on all the same"
     )
 
 

@@ -16,6 +16,7 @@ from serinus.api.v1alpha1 import API_VERSION
 from serinus.cli import output
 from serinus.cli.look.tree import Branch, ago, branch, to_text
 from serinus.cli.options import ClusterOptions, Output
+from serinus.cli.release_verbs import targets
 from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
 from serinus.cli.session import open_client, open_cluster
 from serinus.controller import pair as pairs
@@ -90,6 +91,7 @@ async def _look(
     now = SystemClock().now_ms()
     stored = await cluster.load(name)
     if stored is None:
+        await targets.deployment(cluster, name)
         snapshot = await pairs.snapshot(cluster)
         pair = pairs.find_pair(snapshot, name, service)
         obs = await pairs.observe_pair(cluster, pair, settle_ms=SETTLE_MS)
@@ -230,7 +232,7 @@ async def history(name: str, options: ClusterOptions) -> int:
             found = await client.get(kinds.CONFIG_MAPS, record.record_name(name), namespace)
         except errors.NotFound as error:
             raise RefusedError(
-                "NoRelease", f"there was no release of {name} in {namespace}"
+                "NoRelease", f"there was no release of {name} in namespace {namespace}"
             ) from error
     release = record.from_config_map(found)
     ended = release.status.history

@@ -13,6 +13,7 @@ import typer
 from serinus import errors
 from serinus.api.text import format_weight, parse_duration
 from serinus.cli.options import ClusterOptions, DryRun
+from serinus.cli.release_verbs.rehearsing import rehearse, rehearse_command
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
@@ -25,7 +26,7 @@ from serinus.errors import RefusedError, UsageError
 from serinus.process import SystemClock
 from serinus.release.decision import Reason
 from serinus.release.model import Command, CommandVerb, Outcome, Phase
-from serinus.release.pair import PairGoal
+from serinus.release.pair import PairGoal, decide_pair
 from serinus.release.preflight import weight_problem
 
 PAIR_VERBS = ("set-weight", "promote", "abort")
@@ -88,7 +89,9 @@ async def give(name: str, verb: str, options: ClusterOptions, more: More) -> int
     name = plain_name(name)
     async with open_cluster(options) as cluster, time_limit(more.timeout):
         say_where(cluster, name, verb)
-        lines = Lines(name, verbose=options.verbose)
+        lines = Lines(name)
+        if options.verbose:
+            cluster.on_write = lines.write
         stored = await cluster.load(name)
         if stored is None:
             return await _on_pair(cluster, name, verb, more, lines)
@@ -102,12 +105,13 @@ async def give(name: str, verb: str, options: ClusterOptions, more: More) -> int
 async def _on_pair(
     cluster: KubernetesCluster, name: str, verb: str, more: More, lines: Lines
 ) -> int:
+    from serinus.cli.release_verbs import pair_words, targets
+
+    await targets.deployment(cluster, name)
     if verb not in PAIR_VERBS:
         raise RefusedError(
             "NoRelease", f"there is no release of {name}; serinus release {name} ... begins one"
         )
-    from serinus.cli.release_verbs import pair_words
-
     snapshot = await pairs.snapshot(cluster)
     pair = pairs.find_pair(snapshot, name, more.service)
     goal = PairGoal(verb, more.weight_bp or 0)  # type: ignore[arg-type] # one of PAIR_VERBS
@@ -118,11 +122,16 @@ async def _on_pair(
     if verb == "promote":
         for line in pair_words.differences(obs):
             lines.say(line)
-    if more.dry_run is not DryRun.NONE:
-        typer.echo(pair_words.dry_run(obs, goal, SystemClock().now_ms()))
-        return 0
     clock = SystemClock()
-    async with run.driving(cluster, pair.stable, clock) as lease:
+    # Once before the Lease is taken: what is refused leaves nothing behind.
+    first = decide_pair(obs, goal, None, clock.now_ms())
+    if more.dry_run is not DryRun.NONE:
+        await rehearse(cluster, first.writes, more.dry_run)
+        if not first.writes:
+            lines.say(f"nothing would be written now: {first.waiting or 'the goal is reached'}")
+        return 0
+    # A pair has no record, so nothing of ours stays behind.
+    async with run.driving(cluster, pair.stable, clock, keep=False) as lease:
         done = await pairs.drive_pair(
             cluster,
             pair,
@@ -159,7 +168,7 @@ async def _on_release(
         weight_bp=more.weight_bp,
     )
     if more.dry_run is not DryRun.NONE:
-        typer.echo(f"would give the command {verb} to the release of {release.name}")
+        await rehearse_command(cluster, release.name, command, more.dry_run)
         return 0
     return await _deliver(cluster, release.name, command, more, lines)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from serinus.api.text import format_weight
-from serinus.cli.output import to_json
-from serinus.clock import Instant
 from serinus.controller.pair import Pair
 from serinus.errors import RefusedError
 from serinus.release.model import Spec
-from serinus.release.pair import PairGoal, PairObservation, decide_pair
+from serinus.release.pair import PairGoal, PairObservation
 from serinus.release.preflight import weight_problem
 from serinus.release.revision import differences as template_differences
-from serinus.traffic.replica_ratio import narrowed_to
+from serinus.traffic.replica_ratio import SURGE_WEIGHT_BP_MAX, narrowed_to
 
 
 def check(obs: PairObservation, pair: Pair, goal: PairGoal, *, allow_coarse: bool) -> None:
@@ -33,12 +31,16 @@ def check(obs: PairObservation, pair: Pair, goal: PairGoal, *, allow_coarse: boo
         raise RefusedError(
             "UsePromote", f"100 % for good is a promotion: serinus promote {pair.stable}"
         )
+    if goal.weight_bp > SURGE_WEIGHT_BP_MAX:
+        raise RefusedError(
+            "Weight",
+            f"{format_weight(goal.weight_bp)} % is more than a pair reaches (50 %, as many canary "
+            f"pods as stable ones): serinus promote {pair.stable} goes on to 100 %",
+        )
     spec = Spec(target=pair.stable, service=pair.service, allow_coarse=allow_coarse)
     problem = weight_problem(spec, obs.stable.replica_count, goal.weight_bp, surge=True)
     if problem:
-        raise RefusedError(
-            "Weight", problem.replace(": use --mode constant", " beside a whole stable")
-        )
+        raise RefusedError("Weight", problem)
 
 
 def differences(obs: PairObservation) -> list[str]:
@@ -49,17 +51,6 @@ def differences(obs: PairObservation) -> list[str]:
     new = obs.canary_object["spec"]["template"]["spec"]
     found = list(template_differences(old, new, "spec.template.spec"))
     return found or ["the pod specs are equal already"]
-
-
-def dry_run(obs: PairObservation, goal: PairGoal, now: Instant) -> str:
-    """Return the writes that would be sent first."""
-    decision = decide_pair(obs, goal, None, now)
-    if not decision.writes:
-        return f"nothing would be written now: {decision.waiting or 'the goal is reached'}"
-    return "\n".join(
-        f"{w.verb.value} {w.target}: {w.why}" + (f"\n{to_json(w.body)}" if w.body else "")
-        for w in decision.writes
-    )
 
 
 def outcome(obs: PairObservation, pair: Pair, goal: PairGoal) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import msgspec
-import typer
 
 from serinus import errors
 from serinus.api.codec import Release
 from serinus.cli.options import ClusterOptions, DryRun
-from serinus.cli.release_verbs import commands, wishes
+from serinus.cli.release_verbs import commands, targets, wishes
+from serinus.cli.release_verbs.rehearsing import rehearse_release
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
@@ -17,7 +17,6 @@ from serinus.controller.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.reconcile import Round
 from serinus.errors import RefusedError, UsageError
-from serinus.kube import kinds
 from serinus.kube.lease import Lease
 from serinus.process import SystemClock
 from serinus.release.model import Spec
@@ -41,15 +40,17 @@ async def release(
     async with open_cluster(options) as cluster, commands.time_limit(limit):
         commands.say_where(cluster, name, "release")
         spec = await spec_of(cluster, name, wish, filed)
-        lines = Lines(name, verbose=options.verbose)
-        seen = await start.check(cluster, Release(name, cluster.namespace, spec))
+        lines = Lines(name)
+        if options.verbose:
+            cluster.on_write = lines.write
+        release = Release(name, cluster.namespace, spec)
+        seen = await start.check(cluster, release)
         for finding in seen.observation.findings:
             lines.say(f"! {finding.reason}: {finding.message}")
         target = seen.objects.target
         write = None if target is None else start.image_write(target, images)
         if dry_run is not DryRun.NONE:
-            why = "nothing" if write is None else write.why
-            typer.echo(f"would hold Deployment {name}, {why}, and walk {len(spec.steps)} steps")
+            await rehearse_release(cluster, seen, release, images, dry_run)
             return 0
         async with run.driving(cluster, name, SystemClock()) as lease:
             await start.record(cluster, name, spec)
@@ -63,7 +64,7 @@ async def spec_of(
 ) -> Spec:
     """Return what is asked for, the Service found and the steps known."""
     snapshot = await pairs.snapshot(cluster)
-    deployment = await _deployment(cluster, name)
+    deployment = await targets.deployment(cluster, name)
     stored = await cluster.load(name)
     before = filed or (None if stored is None else stored.release.spec)
     wanted = wish.service or (None if before is None else before.service)
@@ -75,25 +76,6 @@ async def spec_of(
     if not spec.steps:
         raise UsageError("say how to go: --steps 5,pause:10m,25,pause or --weight 25")
     return spec
-
-
-async def _deployment(cluster: KubernetesCluster, name: str) -> dict[str, object]:
-    """Return the Deployment, or say what else of that name is there."""
-    found = await cluster.client.find(kinds.DEPLOYMENTS, name, cluster.namespace)
-    if found is not None:
-        return found
-    for kind in (kinds.STATEFUL_SETS, kinds.DAEMON_SETS):
-        try:
-            other = await cluster.client.find(kind, name, cluster.namespace)
-        except errors.ClusterError:
-            continue
-        if other is not None:
-            raise RefusedError(
-                "WrongKind", f"{name} is a {kind.kind}: only a Deployment can be released"
-            )
-    snapshot = await pairs.snapshot(cluster)
-    pairs.find_deployment(snapshot, name)
-    raise RefusedError("DeploymentMissing", f"Deployment {name} is not there")
 
 
 async def _set_images(

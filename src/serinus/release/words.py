@@ -1,0 +1,8 @@
+"""How counts are said to people."""
+
+from __future__ import annotations
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 pod`, `2 pods`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
