@@ -115,15 +115,22 @@ class Agent:
                     await self._context.client.create(
                         kinds.PODS, body, namespace, subresource="binding", name=name
                     )
-                except errors.Unavailable:
+                except errors.NotFound:
+                    return
+                except (errors.Unavailable, errors.Conflict):
+                    if self._is_settled(pod):
+                        return
                     await asyncio.sleep(_RETRY_S)
                     continue
-                except (errors.NotFound, errors.Conflict):
-                    return
                 self._event(pod, "Scheduled", f"Successfully assigned {pod.words} to {node}")
                 return
         finally:
             self._binding.discard(pod.uid)
+
+    def _is_settled(self, pod: Pod) -> bool:
+        """Return whether the pod is bound by now, or another one, or gone."""
+        known = self._pods.get(pod.metadata.name, pod.metadata.namespace)
+        return known is None or known.uid != pod.uid or bool(known.spec.node_name)
 
     # Running.
 

@@ -18,6 +18,19 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
+async def is_gone(client: Client, key: tuple[str, str], uid: str) -> bool:
+    """Return whether this very pod is surely there no more.
+
+    A conflict alone does not say so: a busy API server answers with one, too, when others changed
+    the pod again and again while it tried (apiserver, endpoints/handlers/patch.go).
+    """
+    try:
+        pod = await client.find(kinds.PODS, key[1], key[0])
+    except errors.ClusterError:
+        return False
+    return pod is None or pod["metadata"]["uid"] != uid
+
+
 class StatusPublisher:
     """Publish what `build` returns, whenever it may have changed."""
 
@@ -60,11 +73,11 @@ class StatusPublisher:
                 if status != self.published:
                     await self._patch(status)
                     self.published = status
-            except (errors.NotFound, errors.Conflict):
-                self._quiet.set()
-                self._lost()
-                return
             except errors.ClusterError as e:
+                if await self._is_lost(e):
+                    self._quiet.set()
+                    self._lost()
+                    return
                 if not isinstance(e, errors.Unavailable):
                     _log.warning(
                         "status refused", pod=f"{self._namespace}/{self._name}", why=str(e)
@@ -76,6 +89,11 @@ class StatusPublisher:
             pause_s = _FIRST_PAUSE_S
             if not self._dirty.is_set():
                 self._quiet.set()
+
+    async def _is_lost(self, error: errors.ClusterError) -> bool:
+        if not isinstance(error, errors.NotFound | errors.Conflict):
+            return False
+        return await is_gone(self._client, (self._namespace, self._name), self._uid)
 
     async def _patch(self, status: dict[str, Any]) -> None:
         # The uid is a precondition: a pod of the same name made anew is another pod.

@@ -16,13 +16,14 @@ from serinus.local_cluster.node.pods import status
 from serinus.local_cluster.node.pods.container import ContainerRunner
 from serinus.local_cluster.node.pods.launch import Placement
 from serinus.local_cluster.node.pods.spec import Container, Pod
-from serinus.local_cluster.node.publisher import StatusPublisher
+from serinus.local_cluster.node.publisher import StatusPublisher, is_gone
 from serinus.local_cluster.node.recorder import EventType, Subject
 
 _log = structlog.get_logger("serinus.local_cluster.node")
 
 HOST_PORTS = "serinus.dev/host-ports"
 """Annotation of a pod: JSON from a port to the one that was allocated in its place."""
+_LAST_STATUS_S = 5.0
 _RETRY_S = 0.5
 _RETRY_LONGEST_S = 5.0
 
@@ -124,7 +125,7 @@ class PodRunner:
         await asyncio.gather(*(r.finished() for r in runners))
 
     async def _place(self, ports: tuple[int, ...]) -> Placement:
-        """Find where these ports can be listened on; publish those that are not as declared."""
+        """Find where to listen for these ports; publish those that are not as declared."""
         async with self._placing:
             place = self._placement
             if place is None:
@@ -147,8 +148,8 @@ class PodRunner:
             self._event(
                 "PortMoved",
                 f"port {port} may not be bound on {place.address} by this user; the container is "
-                f"to listen on {actual} instead, which PORT or SERINUS_LISTEN tell it, and Services "
-                "go there",
+                f"to listen on {actual} instead, which PORT or SERINUS_LISTEN tell it, and "
+                "Services go there",
             )
 
     def _tell_of_mounts(self) -> None:
@@ -261,9 +262,13 @@ class PodRunner:
         while not self._gone.is_set():
             try:
                 await call()
-            except (errors.NotFound, errors.Conflict):
-                self._gone.set()
-            except errors.Unavailable:
+            except (errors.NotFound, errors.Conflict, errors.Unavailable) as e:
+                metadata = self.pod.metadata
+                if not isinstance(e, errors.Unavailable) and await is_gone(
+                    self._context.client, (metadata.namespace, metadata.name), metadata.uid
+                ):
+                    self._gone.set()
+                    return
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _RETRY_LONGEST_S)
             else:
@@ -271,7 +276,8 @@ class PodRunner:
 
     async def _until(self, work: Awaitable[None], event: asyncio.Event) -> None:
         tasks = {asyncio.ensure_future(work), asyncio.ensure_future(event.wait())}
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # A last status that is refused must not keep the pod from going.
+        await asyncio.wait(tasks, timeout=_LAST_STATUS_S, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
 
