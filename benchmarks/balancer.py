@@ -1,4 +1,4 @@
-"""The balancer against a direct connection, and against Envoy's tcp_proxy where its wheel is installed."""
+"""The balancer against a direct connection, and against Envoy's tcp_proxy where it is installed."""
 
 from __future__ import annotations
 

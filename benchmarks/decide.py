@@ -1,4 +1,4 @@
-"""How many times a second `decide` answers, in the middle of a release of three and of a hundred pods."""
+"""How often a second `decide` answers, amid a release of three and of a hundred pods."""
 
 from __future__ import annotations
 

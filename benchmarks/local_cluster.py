@@ -1,4 +1,4 @@
-"""Start of the local cluster, memory of its two processes, and what its API server does over TLS."""
+"""Start of the local cluster, memory of its two processes, its API server over TLS."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def median(values: list[float]) -> float:
 async def alternating(
     sides: Mapping[str, Callable[[], Awaitable[float]]], round_count: int = ROUND_COUNT
 ) -> dict[str, list[float]]:
-    """Measure every side once a round, in turn, so that a change of the machine's speed hits all."""
+    """Measure every side once a round, so that a change of the machine's speed hits all."""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for side in sides.values():
         await side()  # a warm-up that does not count

@@ -1,4 +1,4 @@
-"""The outside of the process: the system clock, and child processes that never outlive their purpose.
+"""The outside of the process: the system clock, child processes that never outlive their purpose.
 
 A child runs in a session of its own, so that one signal reaches all that it started; where the
 system can, it dies with its parent. Nothing here knows what the children are for.

@@ -172,7 +172,7 @@ class Cluster(Protocol):
     async def eventually(
         self, condition: Callable[[], Awaitable[T]], *, deadline_ms: int = 15_000
     ) -> T:
-        """Let time pass until `condition` neither asserts nor misses an object; return its value."""
+        """Let time pass until `condition` neither asserts nor misses an object."""
         ...
 
     async def steadily(

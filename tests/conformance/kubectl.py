@@ -35,7 +35,7 @@ class Kubectl:
         self._kubeconfig.write_text(json.dumps(_kubeconfig(connection)))
 
     async def __call__(self, *arguments: str, given: Object | None = None) -> str:
-        """Run a command that must work; return what it says. `given` is the file named `-f FILE`."""
+        """Run a command that must work; return what it says. `given` is the file of `-f FILE`."""
         done = await self.run(*arguments, given=given)
         assert done.code == 0, f"kubectl {' '.join(arguments)}: {done.output}"
         return done.output

@@ -234,7 +234,7 @@ class ModelCluster:
         return _ModelWatch(self, kind, int(from_version), asked)
 
     def changes(self, kind: str, version: int) -> Sequence[model.Change]:
-        """Return what changed in the case's namespace after a version; 0 begins with what is there."""
+        """Return what changed in the case's namespace after a version; 0: and what is there."""
         resource = self._resources[kind]
         if version == 0:
             there = self._model.list(resource, self._where(kind, None))

@@ -1,6 +1,6 @@
 """Random applies and patches by three managers: the model against the cluster, write by write.
 
-The controllers of the cluster are kept out of it: the Deployment is paused and has no pods, and what
+The controllers of the cluster are kept out: the Deployment is paused and has no pods, and what
 they write (status, their own entries) is not compared.
 """
 

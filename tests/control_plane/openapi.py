@@ -1,4 +1,4 @@
-"""Write what a real API server says about its own API: `python -m tests.control_plane.openapi FOLDER`.
+"""Write what a real API server says of its API: `python -m tests.control_plane.openapi FOLDER`.
 
 One file for each OpenAPI v3 group version (`api__v1.json`, `apis__apps__v1.json`, ...), `v2.json`,
 and the discovery documents, plain and aggregated (`discovery__api.json`,

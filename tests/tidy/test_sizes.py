@@ -1,4 +1,4 @@
-"""Nothing grows beyond what one reads at a sitting. An exception is a line here, with its reason."""
+"""Nothing grows beyond what one reads at a sitting. An exception is a line here, with a reason."""
 
 from __future__ import annotations
 

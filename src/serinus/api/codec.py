@@ -1,7 +1,7 @@
 """The one codec between a CanaryRelease on the wire and the release model.
 
-On the wire instants are RFC 3339 texts (`...Time`) and weights are percentages; in the model they are
-integers (`..._ms`, `..._bp`).
+On the wire instants are RFC 3339 texts (`...Time`) and weights are percentages; in the model they
+are integers (`..._ms`, `..._bp`).
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
     options = wire.router.replica_ratio or v1alpha1.ReplicaRatio()
     if wire.target_ref.kind != "Deployment":
         problems.append(
-            f"spec.targetRef.kind: {wire.target_ref.kind!r} cannot be released; only a Deployment can"
+            f"spec.targetRef.kind: {wire.target_ref.kind!r} cannot be released; only a Deployment "
+            "can"
         )
     if wire.router.type not in registry.ROUTERS:
         known = ", ".join(sorted(registry.ROUTERS))

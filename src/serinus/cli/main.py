@@ -29,8 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
-    epilog="Examples: serinus demo · serinus release shop web=shop:1.8 --steps 5,pause:10m,25,pause "
-    "· serinus status shop --watch",
+    epilog="Examples: serinus demo · serinus release shop web=shop:1.8 --steps "
+    "5,pause:10m,25,pause · serinus status shop --watch",
 )
 
 

@@ -21,7 +21,8 @@ _FLOAT = re.compile(
 )
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # PyYAML may come without its C half
+# PyYAML may come without its C half.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Dates and 12:30:45 stay text, as the API server sees them."""
 
 
@@ -51,7 +52,7 @@ class Document:
         self._node = node
 
     def line_of(self, path: str) -> int:
-        """Return the line of a field path such as `spec.steps[0].setWeight`, or of what is nearest."""
+        """Return the line of a field path such as `spec.steps[0].setWeight`, or of the nearest."""
         node, line = self._node, 1
         for name, index in _PATH_PART.findall(path):
             found = _child(node, name, index)

@@ -171,7 +171,7 @@ class Rehearsal:
                 return
 
     def _step_pod(self, pod: Manifest) -> bool:
-        """Take one pod a step further, as an eager kubelet; return whether there was one to take."""
+        """Take one pod a step further, as an eager kubelet; return whether there was one."""
         name, resource = pod["metadata"]["name"], _NAMES["pods"]
         if "deletionTimestamp" in pod["metadata"]:
             options = model.DeleteOptions(grace_seconds=0)

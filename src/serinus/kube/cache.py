@@ -1,4 +1,4 @@
-"""A copy of one collection that follows the API server: list, then watch, whatever happens on the way.
+"""A copy of one collection that follows the API server: list, then watch, whatever happens.
 
 The cache never ends by itself. A version that is no longer kept leads to a new list, and what was
 deleted meanwhile is told as a deletion; errors lead to a longer and longer pause, with jitter.
@@ -24,7 +24,7 @@ Listener = Callable[[str, ObjectT], None]
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """How long to wait after the n-th failure in a row: doubling, with jitter over the upper half."""
+    """How long to wait after the n-th failure in a row: doubling, jitter over the upper half."""
 
     first_ms: int = 250
     ceiling_ms: int = 30_000
@@ -37,7 +37,7 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 class Changes:
-    """Count changes, so that a consumer of several caches can wait for the next one and miss none."""
+    """Count changes: a consumer of several caches can wait for the next one and miss none."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -205,7 +205,7 @@ class Cache(Generic[ObjectT]):
         return [self._entries[key].object for key in sorted(self._entries)]
 
     def add_listener(self, listener: Listener[ObjectT]) -> None:
-        """Have each later change told as (ADDED, MODIFIED or DELETED, object); it must not raise."""
+        """Have each later change told as (ADDED, MODIFIED or DELETED, object); it never raises."""
         self._listeners.append(listener)
 
     async def synced(self, timeout_ms: int | None = None) -> None:

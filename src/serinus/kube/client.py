@@ -1,4 +1,4 @@
-"""The verbs of the Kubernetes API, for any kind; objects are plain JSON unless a decoder is given."""
+"""The verbs of the Kubernetes API, for any kind; objects are plain JSON without a decoder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which kinds a cluster serves, and which one a person means by `deploy` or `routes.example.com`.
 
-One request for the core group and one for all others (aggregated discovery, apidiscovery.k8s.io/v2);
+One request for the core group, one for all others (aggregated discovery, apidiscovery.k8s.io/v2);
 servers that do not know it answer in the old form, which takes one more for each group version.
 """
 
@@ -51,7 +51,7 @@ class Discovery(msgspec.Struct, frozen=True):
     resources: tuple[Resource, ...]
 
     def resolve(self, name: str) -> Kind:
-        """Return the kind that a person means: `po`, `pod`, `Pod`, `pods.v1.` or `pods.metrics.k8s.io`.
+        """Return the kind that a person means: `po`, `Pod`, `pods.v1.` or `pods.metrics.k8s.io`.
 
         Without a version it is the group's preferred one; without a group the first that fits,
         the core group first.

@@ -102,7 +102,7 @@ def of_answer(code: int, body: bytes, *, what: str, retry_after: str | None) -> 
 def of_status(
     status: Status, *, what: str, code: int = 0, retry_after_ms: int | None = None
 ) -> errors.ClusterError:
-    """Return the error that a Status object stands for; an ERROR event of a watch holds one, too."""
+    """Return the error that a Status object stands for, also that of a watch's ERROR event."""
     code = status.code or code
     kind = _BY_REASON.get(status.reason or "") or _BY_CODE.get(code)
     if kind is None:

@@ -31,7 +31,8 @@ def parse(text: str) -> Instant:
         raise errors.InvalidInput("timestamp", [f"{text!r} is not of the form {_EXAMPLE}"])
     *fields, fraction, sign, hours, minutes = match.groups()
     try:
-        moment = dt.datetime(*(int(f) for f in fields), tzinfo=dt.UTC)  # type: ignore[arg-type,misc]  # six integers, which a starred generator cannot say
+        year, month, day, hour, minute, second = (int(f) for f in fields)
+        moment = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
         # An offset is 23:59 at most (RFC 3339, section 5.6).
         dt.time(int(hours or 0), int(minutes or 0))
     except ValueError as e:

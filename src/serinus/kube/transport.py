@@ -1,4 +1,4 @@
-"""The one module that talks HTTP: sends a `Request`, and turns all that may go wrong into our errors."""
+"""The one module that talks HTTP: sends a `Request`, turns what goes wrong into our errors."""
 
 from __future__ import annotations
 

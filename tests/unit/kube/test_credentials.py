@@ -193,11 +193,22 @@ print(json.dumps(said))
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        ("sys.exit(3)", errors.Unauthorized, "exit code 3: run it by hand.*\nget it from the intranet"),
-        ("print('hello')", errors.InvalidInput, "did not print an ExecCredential"),
-        ("print('{\"kind\": \"Pod\", \"apiVersion\": \"v1\"}')", errors.InvalidInput, "kind: 'Pod'"),
         (
-            "print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'x', 'status': {'token': 't'}}))",
+            "sys.exit(3)",
+            errors.Unauthorized,
+            "exit code 3: run it by hand.*\nget it from the intranet",
+        ),
+        ("print('hello')", errors.InvalidInput, "did not print an ExecCredential"),
+        (
+            "print('{\"kind\": \"Pod\", \"apiVersion\": \"v1\"}')",
+            errors.InvalidInput,
+            "kind: 'Pod'",
+        ),
+        (
+            (
+                "print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'x', "
+                "'status': {'token': 't'}}))"
+            ),
             errors.InvalidInput,
             "apiVersion: 'x' is not the client.authentication.k8s.io/v1",
         ),

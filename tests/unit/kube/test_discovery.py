@@ -87,12 +87,16 @@ def _resource(kind: Kind, **more: Any) -> dict[str, Any]:
 AGGREGATED: dict[str, Any] = {
     "/api": [
         _group("", {"version": "v1", "freshness": "Current", "resources": [
-            _resource(PODS, shortNames=["po"], categories=["all"], subresources=[{"subresource": "log"}]),
+            _resource(
+                PODS, shortNames=["po"], categories=["all"], subresources=[{"subresource": "log"}]
+            ),
             _resource(NODES, shortNames=["no"]),
         ]}),
     ],
     "/apis": [
-        _group("apps", {"version": "v1", "resources": [_resource(DEPLOYMENTS, shortNames=["deploy"])]}),
+        _group(
+            "apps", {"version": "v1", "resources": [_resource(DEPLOYMENTS, shortNames=["deploy"])]}
+        ),
         _group("example.com",
                {"version": "v1", "resources": [_resource(ROUTES)]},
                {"version": "v1beta1", "resources": [_resource(OLD_ROUTES)]}),

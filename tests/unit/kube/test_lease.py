@@ -148,7 +148,10 @@ async def test_a_renewal_survives_that_somebody_labels_the_lease(
         more = {"labels": {"n": str(number)}}
         server.put("leases", "shop", "serinus-shop", spec=spec(server), metadata=more)
         before = spec(server)["renewTime"]
-        await server.until(lambda before=before: spec(server)["renewTime"] > before)  # type: ignore[misc]  # the default binds this turn's value
+        # The default binds this turn's value.
+        await server.until(
+            lambda before=before: spec(server)["renewTime"] > before  # type: ignore[misc]
+        )
     assert one.is_held
     assert server.objects[KEY]["metadata"]["labels"] == {"n": "4"}
     assert await one.try_acquire()

@@ -68,7 +68,10 @@ def test_an_invalid_keeps_each_cause_with_its_field() -> None:
     )
     assert short.details == {"causes": causes}
     # The real server mostly says it all in its message; then it is not said twice.
-    said = 'Deployment "x" is invalid: [spec.replicas: Invalid value: -1, spec.selector: Required value]'
+    said = (
+        'Deployment "x" is invalid: '
+        "[spec.replicas: Invalid value: -1, spec.selector: Required value]"
+    )
     assert str(of(422, status_body(422, "Invalid", said, causes=causes))).endswith(said)
 
 

@@ -157,7 +157,8 @@ async def test_a_server_of_an_unknown_authority_is_told_apart(
             await client.version()
     assert "is not trusted: " in str(caught.value)
     assert "check certificate-authority and tls-server-name" in str(caught.value)
-    assert isinstance(caught.value.__cause__.__cause__, ssl.SSLCertVerificationError)  # type: ignore[union-attr]  # the line above says that there is one
+    assert caught.value.__cause__ is not None
+    assert isinstance(caught.value.__cause__.__cause__, ssl.SSLCertVerificationError)
 
 
 @pytest.mark.parametrize(

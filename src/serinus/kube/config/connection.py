@@ -1,4 +1,4 @@
-"""All that is needed to speak to one API server, as values. They never show a secret when printed."""
+"""All that is needed to speak to one API server, as values that show no secret when printed."""
 
 from __future__ import annotations
 

@@ -198,8 +198,9 @@ def _restore_extensions(tree: dict[str, Any], typed: dict[str, Any]) -> None:
             cluster["extensions"] = typed_entry["cluster"]["extensions"]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # PyYAML may come without its C half
-    """YAML whose scalars stay as written, so that a token of digits or a name like 1e3 is a string."""
+# PyYAML may come without its C half.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML whose scalars stay as written: a token of digits or a name like 1e3 is a string."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 

@@ -1,4 +1,4 @@
-"""Which HTTP proxy leads to the API server: the kubeconfig's, else the environment's, as Go reads it.
+"""Which HTTP proxy leads to the API server: the kubeconfig's, else the environment's, as in Go.
 
 Source of the rules: golang.org/x/net/http/httpproxy.
 """

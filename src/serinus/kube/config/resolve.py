@@ -88,7 +88,7 @@ def _of_cluster(found: Found[ClusterEntry]) -> Connection:
     if not server:
         problems.append(found.problem("server", "not set"))
     elif "://" not in server:
-        # client-go speaks plain HTTP to a host without a scheme (rest/url_utils.go, DefaultServerURL).
+        # client-go speaks plain HTTP without a scheme (rest/url_utils.go, DefaultServerURL).
         server = f"http://{server}"
     if server and not _is_url(server, ("http", "https")):
         problems.append(found.problem("server", f"{server!r} is not an http or https address"))

@@ -1,4 +1,4 @@
-"""Values against a structural schema, worded as Kubernetes words it (kube-openapi, pkg/validation)."""
+"""Values against a structural schema, in Kubernetes' words (kube-openapi, pkg/validation)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defaults of Services and EndpointSlices (Kubernetes 1.36, pkg/apis/core and pkg/apis/discovery)."""
+"""Defaults of Services, EndpointSlices (Kubernetes 1.36, pkg/apis/core and pkg/apis/discovery)."""
 
 from __future__ import annotations
 

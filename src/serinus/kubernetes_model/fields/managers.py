@@ -1,6 +1,7 @@
 """`metadata.managedFields`: what each write does to it, and server-side apply.
 
-Follows k8s.io/apimachinery 0.36, pkg/util/managedfields, over structured-merge-diff v6, merge.Updater.
+Follows k8s.io/apimachinery 0.36, pkg/util/managedfields, over structured-merge-diff v6,
+merge.Updater.
 Entries stay in their wire form; only those that a write touches are made anew.
 """
 

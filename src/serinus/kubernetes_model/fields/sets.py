@@ -1,8 +1,8 @@
 """Sets of field paths, in the very form of FieldsV1.
 
-A tree maps path elements (`f:name`, `k:{...}`, `v:...`) to trees. Below the root, `{}` and a key `.`
-both say that the path itself is a member. The empty root is the empty set. Trees are shared and never
-changed. The algebra is that of sigs.k8s.io/structured-merge-diff v6, package fieldpath.
+A tree maps path elements (`f:name`, `k:{...}`, `v:...`) to trees. Below the root, `{}` and a key
+`.` both say that the path itself is a member. The empty root is the empty set. Trees are shared
+and never changed. The algebra is that of sigs.k8s.io/structured-merge-diff v6, package fieldpath.
 """
 
 from __future__ import annotations

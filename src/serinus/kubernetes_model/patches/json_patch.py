@@ -25,7 +25,8 @@ def apply(document: Any, operations: Any) -> Any:
     """
     if not isinstance(operations, list) or not all(isinstance(o, dict) for o in operations):
         raise MalformedPatchError(
-            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+            "error decoding patch: json: cannot unmarshal object into Go value of type "
+            "[]handlers.jsonPatchOp"
         )
     root = [msgspec.json.decode(msgspec.json.encode(document))]
     for operation in operations:

@@ -42,7 +42,8 @@ def applied(resource: Resource, item: Manifest, scale: Any) -> Manifest:
     replicas = (scale.get("spec") or {}).get("replicas") or 0
     if type(replicas) is not int:
         raise failures.bad_request(
-            "json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32"
+            "json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type "
+            "int32"
         )
     given = scale.get("metadata") or {}
     metadata = item["metadata"]

@@ -10,7 +10,10 @@ from serinus.kubernetes_model.validation import names
 
 _NEGATIVE = "must be greater than or equal to 0"
 _PORT = "must be between 1 and 65535, inclusive"
-_PERCENT = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+_PERCENT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
+    "'93%', regex used for validation is '[0-9]+%')"
+)
 
 
 def check_counts(owner: dict[str, Any], keys: tuple[str, ...], field: str) -> list[Problem]:

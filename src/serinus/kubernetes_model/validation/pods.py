@@ -24,7 +24,10 @@ _PROBE_COUNTS = (
     "failureThreshold",
 )
 _ENVIRONMENT_NAME = re.compile(r"[ -<>-~]+")
-_ENVIRONMENT_WORDS = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+_ENVIRONMENT_WORDS = (
+    "a valid environment variable name must consist only of printable ASCII characters other than "
+    "'='"
+)
 _UPDATABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),"
@@ -195,7 +198,10 @@ def _check_environment(variables: list[dict[str, Any]], field: str) -> list[Prob
             words = "may not have more than one field specified at a time"
             problems.append(failures.invalid(f"{path}.valueFrom", "", words))
         elif not source:
-            words = "must specify one of: `configMapKeyRef`, `fieldRef`, `fileKeyRef`, `resourceFieldRef` or `secretKeyRef`"
+            words = (
+                "must specify one of: `configMapKeyRef`, `fieldRef`, `fileKeyRef`, "
+                "`resourceFieldRef` or `secretKeyRef`"
+            )
             problems.append(failures.invalid(f"{path}.valueFrom", "", words))
     return problems
 
