@@ -161,6 +161,8 @@ def test_images_can_be_added_only_before_the_node_starts(local: Local, tmp_path:
     images.write_text("this is: [no catalogue\n")
     said = local("up", "--background", "--images", str(images), code=1)
     assert str(images) in said
+    # Nothing is left half begun.
+    assert local("down") == "Nothing ran.\n"
     local("up", "--background")
     said = local("up", "--background", "--images", str(images), code=1)
     assert "before you add some" in said

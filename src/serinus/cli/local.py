@@ -80,7 +80,7 @@ def up(
     stop = threading.Event()
     if not background:
         # From the start on: Ctrl-C must also end what has only half begun.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
     result = cluster.up(port)
     ran_already = _announce(result, background=background)

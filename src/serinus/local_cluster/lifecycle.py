@@ -103,7 +103,12 @@ class LocalCluster:
         with self._alone():
             self._check_port(port)
             server = self._start_server(port)
-            node = self._start_node()
+            try:
+                node = self._start_node()
+            except errors.RefusedError:
+                if server is not Began.ALREADY_RUNNING:
+                    self._stop(SERVER, _SERVER_GRACE_MS)
+                raise
         record = self.folder.read_record()
         bound = record.port if record is not None else 0
         return Up(self.folder.kubeconfig, bound, server, node)
@@ -112,16 +117,12 @@ class LocalCluster:
         """Stop the pods, then the processes; return the names of those that ran."""
         if not self.folder.path.exists():
             return ()
-        stopped = []
         with self._alone():
-            for name, grace_ms in ((NODE, _NODE_GRACE_MS), (SERVER, _SERVER_GRACE_MS)):
-                identity_file = self.folder.identity(name)
-                identity = daemons.running(identity_file)
-                # Gone first: who supervises the process then knows that it was meant.
-                identity_file.unlink(missing_ok=True)
-                if identity is not None:
-                    daemons.stop(identity, grace_ms=grace_ms)
-                    stopped.append(name)
+            stopped = [
+                name
+                for name, grace_ms in ((NODE, _NODE_GRACE_MS), (SERVER, _SERVER_GRACE_MS))
+                if self._stop(name, grace_ms)
+            ]
         return tuple(stopped)
 
     def reset(self) -> None:
@@ -164,6 +165,16 @@ class LocalCluster:
             and daemons.running(self.folder.identity(name)) is None
             for name in (SERVER, NODE)
         )
+
+    def _stop(self, name: str, grace_ms: int) -> bool:
+        """Stop a process; return whether it ran."""
+        identity_file = self.folder.identity(name)
+        identity = daemons.running(identity_file)
+        # Gone first: who supervises the process then knows that it was meant.
+        identity_file.unlink(missing_ok=True)
+        if identity is not None:
+            daemons.stop(identity, grace_ms=grace_ms)
+        return identity is not None
 
     def _check_port(self, wanted: int | None) -> None:
         record = self.folder.read_record()
