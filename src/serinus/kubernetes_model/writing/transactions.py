@@ -1,6 +1,6 @@
 """Creates and updates: from a body to a committed object.
 
-Follows Kubernetes 1.36: apiserver pkg/endpoints/handlers and pkg/registry/generic/registry/store.go.
+Follows Kubernetes 1.36: apiserver pkg/endpoints/handlers, pkg/registry/generic/registry.
 """
 
 from __future__ import annotations

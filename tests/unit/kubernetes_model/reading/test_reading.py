@@ -69,8 +69,8 @@ def test_quantities_get_their_canonical_form() -> None:
             kinds.DEPLOYMENTS,
             {"spec": {"replicas": "3"}},
             (
-                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of "
-                "type int32"
+                "json: cannot unmarshal string into Go struct field "
+                "DeploymentSpec.spec.replicas of type int32"
             ),
         ),
         (
@@ -93,8 +93,8 @@ def test_quantities_get_their_canonical_form() -> None:
             kinds.DEPLOYMENTS,
             {"spec": {"replicas": 1 << 31}},
             (
-                "json: cannot unmarshal number into Go struct field DeploymentSpec.spec.replicas of "
-                "type int32"
+                "json: cannot unmarshal number into Go struct field "
+                "DeploymentSpec.spec.replicas of type int32"
             ),
         ),
         (

@@ -219,16 +219,16 @@ def test_what_is_odd_is_accepted_with_a_warning() -> None:
     made = World().write(PODS, pod(containers=[first, second], terminationGracePeriodSeconds=-1))
     assert made.warnings == (
         (
-            'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when '
-            "using apply"
+            'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped '
+            "when using apply"
         ),
         f"{two}: duplicate port definition with {one}",
         (
-            f'{two}: duplicate port name "http" with {one}, services and probes that select ports by '
-            f"name will use {one}"
+            f'{two}: duplicate port name "http" with {one}, services and probes that select '
+            f"ports by name will use {one}"
         ),
         (
-            "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be "
-            "treated as 1"
+            "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and "
+            "will be treated as 1"
         ),
     )
