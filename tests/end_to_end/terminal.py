@@ -1,4 +1,4 @@
-"""A terminal with the CLI in it: commands on one namespace, and proof that a refused one changed nothing."""
+"""A terminal with the CLI in it, and proof that a refused command changed nothing."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Terminal:
     def refused(
         self, *arguments: str | Path, code: int, says: str | Iterable[str], given: str | None = None
     ) -> str:
-        """Run a command that must fail with these words and change nothing; return its last words."""
+        """Run a command that must fail with these words and change nothing; return the last."""
         before = self.world()
         done = self.try_(*arguments, given=given)
         words = error_of(done)
@@ -107,7 +107,7 @@ class Terminal:
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a failed command said at its end, which begins with `error:` and is no traceback."""
+    """Return what a failed command said at its end: `error:`, and no traceback."""
     assert "Traceback" not in done.stderr, done.stderr
     _, mark, words = done.stderr.rpartition("error: ")
     assert mark, f"no error was said: {done.stderr!r}"

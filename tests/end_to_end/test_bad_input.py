@@ -1,4 +1,4 @@
-"""Input that is wrong: exit 2 (or 3 for a cluster that is not there), one clear message, nothing changed."""
+"""Wrong input: exit 2 (or 3 for a cluster that is not there), one clear message, no change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def terminal(kubectl_anywhere: Kubectl) -> Terminal:
-    """One namespace for all: a hand-made pair `shop` and `shop-canary`, which nothing here may change."""
+    """One namespace for all: a pair `shop` and `shop-canary`, which nothing here may change."""
     kubectl_anywhere("create", "namespace", "bad-input")
     found = kubectl_anywhere.within("bad-input")
     create(

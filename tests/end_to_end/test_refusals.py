@@ -265,8 +265,8 @@ def test_a_service_that_binds_clients_to_pods_is_refused(kubectl: Kubectl) -> No
     terminal.refused(
         *(*RELEASE, "--weight", "25"),
         code=REFUSED,
-        says="Service shop has sessionAffinity: ClientIP, so clients of before never see the canary; "
-        "--allow-coarse goes on all the same",
+        says="Service shop has sessionAffinity: ClientIP, so clients of before never see the "
+        "canary; --allow-coarse goes on all the same",
     )
     terminal(*RELEASE, "--weight", "25", "--allow-coarse", "--dry-run", "client")
 
@@ -300,8 +300,8 @@ def test_a_pause_that_belongs_to_another_manager_is_refused_with_its_name(
     terminal.refused(
         *(*RELEASE, "--weight", "25"),
         code=REFUSED,
-        says="field manager 'gitops' owns spec.paused of Deployment shop by server-side apply; take "
-        "the field out of its manifest",
+        says="field manager 'gitops' owns spec.paused of Deployment shop by server-side apply; "
+        "take the field out of its manifest",
     )
 
 

@@ -19,7 +19,7 @@ RATE = 550
 LATE_RATE = 300
 """Keep-alive clients that come while the canary serves: clients of before never see it."""
 DELAY_MS = 500
-"""So that each of four pods has twenty and more requests of the late clients alone in hand at TERM."""
+"""So that each of four pods has over twenty requests of the late clients alone in hand at TERM."""
 LATE = (ConnectionKind.KEEP_ALIVE,)
 SETTLE_MS = 2_000
 GRACE_MS = 2_000
