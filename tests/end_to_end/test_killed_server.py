@@ -1,4 +1,4 @@
-"""The API server is killed in the midst of rollouts: no request is lost, each rollout ends right."""
+"""The API server is killed amid rollouts: no request is lost, each rollout ends right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--dry-run`: print the first writes of a verb, and let the API server check them if it is asked to."""
+"""`--dry-run`: print the first writes of a verb, and let the API server check them if asked."""
 
 from __future__ import annotations
 
