@@ -58,7 +58,7 @@ class Server:
         if port is not None:
             wanted: Sequence[int] = (port,)
         else:
-            wanted = ports.CANDIDATES if record is None else (record.port,)
+            wanted = ports.candidates(self._folder.path) if record is None else (record.port,)
         self._listening, bound = await front.listen(wanted, https.tls_context(self._folder))
         bootstrap.populate(live, bound)
         live.start_controllers()

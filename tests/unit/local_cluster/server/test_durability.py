@@ -117,12 +117,23 @@ async def test_two_new_clusters_at_once_take_two_ports(tmp_path: Path) -> None:
     servers = [Server(tmp_path / name) for name in ("one", "two", "three")]
     taken = await asyncio.gather(*(server.start(name="new") for server in servers))
     assert len(set(taken)) == 3
-    assert set(taken) <= set(ports.CANDIDATES)
+    assert set(taken) <= set(ports.RANGE)
     for server in servers:
         await server.stop()
     record = StateFolder(tmp_path / "one").read_record()
     assert record is not None
     assert (record.name, record.port) == ("new", taken[0])
+
+
+async def test_a_port_that_is_soon_released_is_waited_for(tmp_path: Path) -> None:
+    first, second = Server(tmp_path / "state"), Server(tmp_path / "state")
+    port = await first.start(0)
+    await first.stop()
+    holder = socket.create_server(("127.0.0.1", port))
+    starting = asyncio.create_task(second.start())
+    asyncio.get_running_loop().call_later(0.2, holder.close)
+    assert await starting == port
+    await second.stop()
 
 
 async def test_a_port_that_is_taken_meanwhile_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import ssl
 import sys
 import traceback
@@ -21,6 +22,7 @@ from serinus.local_cluster.state_folder import StateFolder
 
 # What etcd takes in one request by default is 1.5 MiB; the API server reads up to 3 MiB.
 _BODY_MAX = 3 * 1024 * 1024
+_RELEASED_WITHIN_S = 2.0
 # Long selectors travel in the request line; 64 KiB are enough for about a thousand names.
 _LINE_MAX = 64 * 1024
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -62,22 +64,20 @@ class Front:
             RefusedError: all are taken.
         """
         loop = asyncio.get_running_loop()
-        why = ""
-        for port in ports:
+        # The one port of a cluster that was just killed may be held for a moment by its remains.
+        end = loop.time() + (_RELEASED_WITHIN_S if len(ports) == 1 else 0.0)
+        for port in itertools.cycle(ports):
             try:
                 listening = await loop.create_server(
                     self._server, "127.0.0.1", port, ssl=context, backlog=1024
                 )
             except OSError as e:
-                why = e.strerror or str(e)
-                continue
-            return listening, int(listening.sockets[0].getsockname()[1])
-        tried = str(ports[0]) if len(ports) == 1 else f"{ports[0]} to {ports[-1]}"
-        raise errors.RefusedError(
-            "PortTaken",
-            f"cannot listen on 127.0.0.1:{tried}: {why}; stop what listens there, or "
-            "choose another port with `serinus local up --port`",
-        )
+                if port == ports[-1] and loop.time() >= end:
+                    raise _all_taken(ports, e) from e
+                await asyncio.sleep(0.02 if len(ports) == 1 else 0)
+            else:
+                return listening, int(listening.sockets[0].getsockname()[1])
+        raise errors.InvariantViolation("there was no port to listen on")
 
     async def stop(self) -> None:
         """End all streams and connections."""
@@ -115,6 +115,15 @@ class Front:
         finally:
             self._watches.discard(watch)
             watch.stop()
+
+
+def _all_taken(ports: Sequence[int], cause: OSError) -> errors.RefusedError:
+    tried = str(ports[0]) if len(ports) == 1 else f"{min(ports)}-{max(ports)}"
+    return errors.RefusedError(
+        "PortTaken",
+        f"cannot listen on 127.0.0.1:{tried}: {cause.strerror or cause}; stop what listens there, "
+        "or choose another port with `serinus local up --port`",
+    )
 
 
 def _is_plain(request: web.BaseRequest) -> bool:
