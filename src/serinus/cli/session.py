@@ -18,11 +18,12 @@ from serinus.kube.config import Connection, load
 INTERRUPTED = 130
 
 
-def run_async(work: Coroutine[Any, Any, int | None]) -> None:
-    """Run a verb to its end and exit with its code; Ctrl-C exits with 130."""
+def run_async(work: Coroutine[Any, Any, int | None], *, leaving: str = "") -> None:
+    """Run a verb to its end and exit with its code; Ctrl-C exits with 130 and says `leaving`."""
     try:
         code = asyncio.run(work)
     except KeyboardInterrupt:
+        typer.echo(f"interrupted{leaving}", err=True)
         sys.exit(INTERRUPTED)
     if code:
         raise typer.Exit(code)

@@ -128,17 +128,37 @@ class KubernetesCluster:
 
         Raises:
             AlreadyExists: there is one.
+            RefusedError: somebody else's ConfigMap has its name.
         """
-        written = await self.client.create(
-            kinds.CONFIG_MAPS,
-            record.to_config_map(release),
-            self.namespace,
-            field_manager=OUR_MANAGER,
-            dry_run=dry_run,
-        )
+        try:
+            written = await self.client.create(
+                kinds.CONFIG_MAPS,
+                record.to_config_map(release),
+                self.namespace,
+                field_manager=OUR_MANAGER,
+                dry_run=dry_run,
+            )
+        except errors.AlreadyExists:
+            await self.refuse_stranger(release.name)
+            raise
         if not dry_run:
             self.on_write(f"create {_record_words(written)}")
             self._expect(kinds.CONFIG_MAPS, written)
+
+    async def refuse_stranger(self, name: str) -> None:
+        """Do nothing where the record's name is free or a record has it.
+
+        Raises:
+            RefusedError: somebody else's ConfigMap has it.
+        """
+        found = await self.client.find(kinds.CONFIG_MAPS, record.record_name(name), self.namespace)
+        if found is None or record.is_record(found):
+            return
+        raise errors.RefusedError(
+            "RecordTaken",
+            f"ConfigMap {record.record_name(name)} is there and is no record of serinus, which "
+            f"needs the name for the release of {name}: delete it or give it another name",
+        )
 
     async def save(self, stored: Stored, *, dry_run: bool = False) -> Stored:
         """Write a record back where it still has the version at which it was read."""

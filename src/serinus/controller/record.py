@@ -41,6 +41,11 @@ def to_config_map(release: Release, version: str | None = None) -> dict[str, Any
     }
 
 
+def is_record(found: Mapping[str, Any]) -> bool:
+    """Tell whether a ConfigMap is the record of a release, by its label."""
+    return (found["metadata"].get("labels") or {}).get(RECORD_LABEL) == "release"
+
+
 def from_config_map(found: Mapping[str, Any]) -> Release:
     """Return the release that a ConfigMap records.
 

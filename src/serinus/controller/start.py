@@ -39,6 +39,28 @@ async def check(cluster: KubernetesCluster, release: Release) -> Observed:
     return seen
 
 
+async def refuse_other(cluster: KubernetesCluster, name: str, spec: Spec) -> None:
+    """Do nothing where a release with this wish may be recorded.
+
+    Raises:
+        RefusedError: another one runs, or the record's name is taken.
+    """
+    stored = await cluster.load(name)
+    if stored is None:
+        await cluster.refuse_stranger(name)
+        return
+    if stored.release.spec == spec:
+        return
+    seen = observe(stored.release, await cluster.read(stored.release.spec))
+    stage = view(seen.observation).stage
+    if stage not in (Stage.LANDED, Stage.GIVEN_UP, Stage.MISSING):
+        raise RefusedError(
+            "ReleaseRuns",
+            f"a release of {name} is running at step {stored.release.status.step_index + 1}: "
+            f"finish it with serinus promote {name} or serinus abort {name} first",
+        )
+
+
 async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | None:
     """Write the wish of a new release into the record; return the record that was there before.
 
@@ -56,14 +78,7 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
         return None
     if stored.release.spec == spec:
         return stored
-    seen = observe(stored.release, await cluster.read(stored.release.spec))
-    stage = view(seen.observation).stage
-    if stage not in (Stage.LANDED, Stage.GIVEN_UP, Stage.MISSING):
-        raise RefusedError(
-            "ReleaseRuns",
-            f"a release of {name} is running at step {stored.release.status.step_index + 1}: "
-            f"finish it with serinus promote {name} or serinus abort {name} first",
-        )
+    await refuse_other(cluster, name, spec)
     changed = msgspec.structs.replace(stored.release, spec=spec)
     await cluster.save(Stored(changed, stored.version))
     return stored

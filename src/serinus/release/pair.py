@@ -14,6 +14,7 @@ from serinus.clock import Instant
 from serinus.errors import InvariantViolation, RefusedError
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet, Target
+from serinus.release.words import counted
 from serinus.traffic.plan import Live, Manifest, RouteState, TrafficPlan
 from serinus.traffic.replica_ratio import (
     HASH_LABEL,
@@ -86,7 +87,8 @@ def _set_weight(
     goal = capacity(obs.stable.replica_count, weight_bp, mode=Mode.SURGE, surge=True)
     if canary.replica_count != goal.canary:
         return _write(
-            (_scale(obs.canary_object, goal.canary),), f"canary scales to {goal.canary} pods"
+            (_scale(obs.canary_object, goal.canary),),
+            f"canary scales to {counted(goal.canary, 'pod')}",
         )
     if canary.available_count < goal.canary or canary.total_count != goal.canary:
         return PairDecision(

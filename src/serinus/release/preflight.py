@@ -9,7 +9,7 @@ import msgspec
 
 from serinus.release.model import SetWeight, Spec
 from serinus.release.observation import Finding
-from serinus.release.render import CANARY_OF_LABEL, canary_name
+from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
 from serinus.release.words import counted
 from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
 from serinus.traffic.replica_ratio import (
@@ -165,11 +165,12 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
             )
         )
     name = canary_name(target, around.replica_sets)
+    mark = shorten(spec.target, LABEL_VALUE_MAX)
     taken = [
         d
         for d in around.deployments
         if d["metadata"]["name"] == name
-        and CANARY_OF_LABEL not in (d["metadata"].get("labels") or {})
+        and (d["metadata"].get("labels") or {}).get(CANARY_OF_LABEL) != mark
     ]
     if taken:
         found.append(

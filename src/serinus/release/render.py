@@ -11,6 +11,7 @@ from serinus.release import decision as d
 from serinus.release.model import Spec
 from serinus.release.observation import Objects
 from serinus.release.revision import fingerprint, without_hash
+from serinus.release.words import counted
 from serinus.traffic import registry
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import HASH_LABEL
@@ -133,7 +134,7 @@ def _create(action: d.CreateCanary, objects: Objects) -> Write:
     return Write(
         verb=Verb.CREATE,
         target=ObjectRef("apps/v1", "Deployment", meta["namespace"], meta["name"]),
-        why=f"create the canary with {action.replica_count} pods",
+        why=f"create the canary with {counted(action.replica_count, 'pod')}",
         body=body,
     )
 

@@ -52,6 +52,8 @@ async def release(
         if dry_run is not DryRun.NONE:
             await rehearse_release(cluster, seen, release, images, dry_run)
             return 0
+        # Before the Lease is taken: what is refused leaves nothing behind.
+        await start.refuse_other(cluster, name, spec)
         async with run.driving(cluster, name, SystemClock()) as lease:
             await start.record(cluster, name, spec)
             if write is not None:

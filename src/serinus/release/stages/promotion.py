@@ -16,6 +16,7 @@ from serinus.release.model import Phase, Promotion
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.route import follow
+from serinus.release.words import counted
 from serinus.traffic.plan import TrafficPlan
 
 
@@ -60,7 +61,7 @@ def adopt(draft: Draft, n: int) -> None:
         return
     if canary.replica_count != n:
         draft.act(ScaleCanary(replica_count=n))
-        draft.wait(Reason.WAITING_FOR_PODS, f"canary scales to {n} pods")
+        draft.wait(Reason.WAITING_FOR_PODS, f"canary scales to {counted(n, 'pod')}")
         return
     if available < n:
         draft.wait(Reason.WAITING_FOR_PODS, f"{available} of {n} pods are available")

@@ -11,6 +11,7 @@ from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.route import follow, plan_for, standing_elsewhere
 from serinus.release.stages.trial import full_count
+from serinus.release.words import counted
 from serinus.traffic.plan import TrafficPlan
 
 
@@ -78,7 +79,7 @@ def _stable_can_carry(draft: Draft, target: Target) -> bool:
     if draft.status.full_replica_count is not None and target.replica_count < n:
         draft.act(ScaleStable(replica_count=n))
         draft.set(stable_replica_count=n)
-        draft.note(Reason.STABLE_SCALED, f"stable back to {n} pods")
+        draft.note(Reason.STABLE_SCALED, f"stable back to {counted(n, 'pod')}")
     needed = max(1, n - n // 4) if n else 0
     already = draft.status.shown is not None and draft.status.shown.route == stable.hash
     if stable.available_count < needed and not already:

@@ -19,6 +19,7 @@ from serinus.release.observation import Target
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.route import follow, plan_for
+from serinus.release.words import counted
 from serinus.traffic import registry
 from serinus.traffic.plan import WEIGHT_BP_MAX
 from serinus.traffic.router import Capacity, Mode
@@ -80,7 +81,7 @@ def start(draft: Draft) -> None:
             _constant_first_room(draft, target)
             return
     draft.act(CreateCanary(replica_count=count))
-    draft.note(Reason.CANARY_CREATED, f"canary with {count} pods")
+    draft.note(Reason.CANARY_CREATED, f"canary with {counted(count, 'pod')}")
     draft.set(progress=Progress(0, count, draft.now + target.progress_deadline_ms))
     draft.wait(Reason.WAITING_FOR_PODS, f"0 of {count} canary pods are available")
 
@@ -235,17 +236,21 @@ def _scaled(draft: Draft, goal: Capacity) -> bool:
     move = next_move(fleet, goal, replica_count=n, mode=obs.spec.mode, surge=target.surge)
     if move.move is Move.CANARY:
         draft.act(ScaleCanary(replica_count=move.replica_count))
-        draft.note(Reason.CANARY_SCALED, f"canary to {move.replica_count} pods")
+        draft.note(Reason.CANARY_SCALED, f"canary to {counted(move.replica_count, 'pod')}")
         if move.replica_count > canary.replica_count:
             _wait_for_pods(draft, target, fleet.canary_available, move.replica_count)
         else:
-            draft.wait(Reason.WAITING_FOR_PODS, f"canary scales to {move.replica_count} pods")
+            draft.wait(
+                Reason.WAITING_FOR_PODS, f"canary scales to {counted(move.replica_count, 'pod')}"
+            )
         return False
     if move.move is Move.STABLE:
         draft.act(ScaleStable(replica_count=move.replica_count))
         draft.set(full_replica_count=n, stable_replica_count=move.replica_count)
-        draft.note(Reason.STABLE_SCALED, f"stable to {move.replica_count} pods")
-        draft.wait(Reason.WAITING_FOR_PODS, f"stable scales to {move.replica_count} pods")
+        draft.note(Reason.STABLE_SCALED, f"stable to {counted(move.replica_count, 'pod')}")
+        draft.wait(
+            Reason.WAITING_FOR_PODS, f"stable scales to {counted(move.replica_count, 'pod')}"
+        )
         return False
     if move.move is Move.WAIT:
         _wait_for_pods(draft, target, fleet.canary_available, canary.replica_count)
