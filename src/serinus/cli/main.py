@@ -57,7 +57,7 @@ load.register(app)
 app.add_typer(local.app, name="local")
 
 
-@app.command("demo", rich_help_panel="Try it")
+@app.command("demo", rich_help_panel="Try it", epilog="Example: serinus demo --keep")
 def demo(
     output: Annotated[
         Path, typer.Option("--output", metavar="FOLDER", help="Where to leave the picture.")

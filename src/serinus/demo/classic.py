@@ -25,7 +25,8 @@ from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
 from serinus.process import SystemClock, spawn, stop
 
-URL = "http://127.0.0.1:32600/"
+PORT = 32600
+URL = f"http://127.0.0.1:{PORT}/"
 MANIFESTS = Path(__file__).with_name("manifests")
 EXAMPLES = "examples/nginx-canary"
 RATE = 200
@@ -110,6 +111,7 @@ class Stage:
 async def play(output: Path, *, fast: bool, keep: bool) -> int:
     """Play the demo; return 0 when no request was lost."""
     pace = Pace(look_s=2.0, pause="1s") if fast else Pace(look_s=8.0, pause="5s")
+    await _refuse_a_taken_port()
     folder = Path(tempfile.mkdtemp(prefix="serinus-demo-"))
     state = StateFolder(folder / "cluster")
     cluster = LocalCluster(state, "demo")
@@ -135,6 +137,24 @@ async def _start(screen: Screen, cluster: LocalCluster) -> None:
     began_ms = SystemClock().now_ms()
     await asyncio.to_thread(cluster.up)
     screen.say(f"   ready in {SystemClock().now_ms() - began_ms} ms; kubectl works on it")
+
+
+async def _refuse_a_taken_port() -> None:
+    """Refuse to count the answers of another program.
+
+    Raises:
+        RefusedError: something listens on the port of the demo.
+    """
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    except OSError:
+        return
+    writer.close()
+    raise errors.RefusedError(
+        "PortTaken",
+        f"port {PORT} has another program (ss -ltnp 'sport = :{PORT}'): end it, or another local "
+        "cluster with a Service on it, and begin again",
+    )
 
 
 async def _answers() -> bool:
