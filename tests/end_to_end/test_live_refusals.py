@@ -201,9 +201,10 @@ def test_a_second_verb_on_a_pair_is_refused_while_the_first_drives(terminal: Ter
     )
     terminal.until_available("shop-canary", 1)
     # The first goes on until stable has all its pods, of which one can never start.
+    image = '[{"name":"web","image":"nothing.invalid/a:1"}]'
     terminal.kubectl(
         *("patch", "deployment", "shop-canary", "-p"),
-        '{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"nothing.invalid/a:1"}]}}}}',
+        f'{{"spec":{{"template":{{"spec":{{"containers":{image}}}}}}}}}',
     )
     running = terminal.background("set-weight", "shop", "50")
     try:
