@@ -23,7 +23,8 @@ def run_async(work: Coroutine[Any, Any, int | None], *, leaving: str = "") -> No
     try:
         code = asyncio.run(work)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted{leaving}", err=True)
+        if leaving:
+            typer.echo(f"interrupted: {leaving}", err=True)
         sys.exit(INTERRUPTED)
     if code:
         raise typer.Exit(code)

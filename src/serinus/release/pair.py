@@ -14,7 +14,7 @@ from serinus.clock import Instant
 from serinus.errors import InvariantViolation, RefusedError
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet, Target
-from serinus.release.words import counted
+from serinus.release.words import counted, seconds
 from serinus.traffic.plan import Live, Manifest, RouteState, TrafficPlan
 from serinus.traffic.replica_ratio import (
     HASH_LABEL,
@@ -192,7 +192,7 @@ def _settled(
     if now >= until:
         return None
     return PairDecision(
-        waiting=f"the proxies get {obs.settle_ms} ms to follow", shown=shown, wake_at=until
+        waiting=f"the proxies get {seconds(obs.settle_ms)} to follow", shown=shown, wake_at=until
     )
 
 

@@ -109,7 +109,7 @@ class ReplicaRatio:
             return RouteReport(state=RouteState.REJECTED, detail="the Service is gone")
         wanted = plan.sole_revision
         if narrowed_to(live.service) != wanted:
-            return RouteReport(state=RouteState.PENDING, detail="the Service's selector")
+            return RouteReport(state=RouteState.PENDING, detail="its selector is being set")
         hashes = {_uid(pod): _hash(pod) for pod in live.pods}
         endpoints = [e for s in live.slices for e in s.get("endpoints") or ()]
         if wanted is None:

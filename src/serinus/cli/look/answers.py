@@ -31,6 +31,8 @@ from serinus.release.model import Phase
 from serinus.release.pair import PairObservation
 
 REFRESH_MS = 1_000
+DRIVER_CHECK_MS = 3_000
+"""Leases are not watched: a driver that went away is noticed after this time."""
 
 
 async def status(name: str, options: ClusterOptions, *, watch: bool, service: str | None) -> int:
@@ -50,14 +52,16 @@ async def status(name: str, options: ClusterOptions, *, watch: bool, service: st
 
 async def _watch_live(cluster: KubernetesCluster, name: str, service: str | None) -> None:
     from rich.live import Live
+    from rich.text import Text
     from rich.tree import Tree
 
+    # As Text: a step in brackets is no markup.
     def render(found: Branch) -> Tree:
-        tree = Tree(found.text, style=found.style)
+        tree = Tree(Text(found.text), style=found.style)
         todo = [(tree, child) for child in found.children]
         while todo:
             parent, child = todo.pop(0)
-            node = parent.add(child.text, style=child.style or "default")
+            node = parent.add(Text(child.text), style=child.style or "default")
             todo.extend((node, below) for below in child.children)
         return tree
 
@@ -73,22 +77,25 @@ async def _watch_lines(
     cluster: KubernetesCluster, name: str, service: str | None, options: ClusterOptions
 ) -> None:
     """Print the whole picture again whenever it differs."""
-    before = ""
+    before, began_ms = "", SystemClock().now_ms()
     while True:
         count = cluster.changes.count
         body, tree = await _look(cluster, name, service)
-        key = output.to_json({**body, "now": None})
+        # Ages are no changes: what is compared is the picture as of the beginning.
+        _, undated = await _look(cluster, name, service, as_of=began_ms)
+        text_only = options.output is Output.TEXT
+        key = to_text(undated) if text_only else output.to_json(body)
         if key != before:
             output.write(options.output, body, to_text(tree), f"canaryrelease/{name}")
             sys.stdout.flush()
         before = key
-        await cluster.changes.wait(None, since_count=count)
+        await cluster.changes.wait(DRIVER_CHECK_MS, since_count=count)
 
 
 async def _look(
-    cluster: KubernetesCluster, name: str, service: str | None
+    cluster: KubernetesCluster, name: str, service: str | None, *, as_of: int | None = None
 ) -> tuple[dict[str, Any], Branch]:
-    now = SystemClock().now_ms()
+    now = SystemClock().now_ms() if as_of is None else as_of
     stored = await cluster.load(name)
     if stored is None:
         await targets.deployment(cluster, name)
@@ -98,15 +105,20 @@ async def _look(
         return _pair_body(cluster, pair, obs), _pair_tree(pair, obs)
     seen = observe(stored.release, await cluster.read(stored.release.spec)).observation
     body = codec.encode(stored.release)
-    return body, branch(seen, await _driver(cluster, name, now), now)
+    driver = await _driver(cluster, name, at_rest=seen.status.phase.at_rest)
+    return body, branch(seen, driver, now)
 
 
-async def _driver(cluster: KubernetesCluster, name: str, now: int) -> str:
+async def _driver(cluster: KubernetesCluster, name: str, *, at_rest: bool) -> str:
+    """Return who drives; nothing where nobody does and nobody needs to."""
     lease = await cluster.client.find(kinds.LEASES, record.record_name(name), cluster.namespace)
     held = None if lease is None else read_record(lease)
+    now = SystemClock().now_ms()
     if held is None or held.renewed is None:
-        return "no driver"
+        return "" if at_rest else "no driver"
     if held.looks_expired(now):
+        if at_rest:
+            return ""
         since = timestamps.format_seconds(held.renewed)
         return f"no driver since {since}: nothing advances until a verb is given"
     return f"driven by {held.holder}"

@@ -9,6 +9,7 @@ from serinus.clock import Instant
 from serinus.controller.observe import controller_uid
 from serinus.release.model import Phase, Spec, Status
 from serinus.release.observation import Observation, ReplicaSet
+from serinus.release.words import counted
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import is_ready, narrowed_to
 
@@ -51,7 +52,7 @@ def branch(obs: Observation, driver: str, now: Instant) -> Branch:
         *(_revision(obs, "stable", rs) for rs in _of_target(obs)),
         *(_revision(obs, "canary", rs) for rs in _of_canary(obs)),
         *(_waiting(status, now)),
-        Branch(driver, "dim"),
+        *([Branch(driver, "dim")] if driver else []),
     ]
     return root
 
@@ -63,22 +64,28 @@ def _traffic(obs: Observation) -> str:
     if service is None:
         return f"Service {obs.spec.service} is not there"
     narrowed = narrowed_to(service)
+    if narrowed is None and obs.canary is None:
+        return f"Service {obs.spec.service}: {counted(_ready_count(obs), 'ready pod')}"
     if narrowed is None:
         return f"Service {obs.spec.service}: canary {asked} % asked, {real} % of ready pods"
     who = "canary" if narrowed == obs.status.canary_hash else "stable"
     return f"Service {obs.spec.service}: all requests to {who} (narrowed to {narrowed})"
 
 
+def _ready_count(obs: Observation) -> int:
+    return sum(rs.ready_count for rs in obs.replica_sets)
+
+
 def _real_bp(obs: Observation) -> int:
     canary = sum(rs.ready_count for rs in _of_canary(obs))
-    total = sum(rs.ready_count for rs in obs.replica_sets)
+    total = _ready_count(obs)
     return 0 if total == 0 else 10_000 * canary // total
 
 
 def _steps(spec: Spec, status: Status) -> str:
-    at_rest = status.phase in (Phase.HEALTHY, Phase.ABORTED)
+    walks = status.phase not in (Phase.HEALTHY, Phase.ABORTED, Phase.PROMOTING)
     marks = [
-        f"[{format_step(step)}]" if i == status.step_index and not at_rest else format_step(step)
+        f"[{format_step(step)}]" if i == status.step_index and walks else format_step(step)
         for i, step in enumerate(spec.steps)
     ]
     last = spec.promotion.value if status.promotion is None else status.promotion.value
@@ -116,7 +123,7 @@ def _pod(pod: Manifest) -> Branch:
     else:
         word, style = _trouble(status), "yellow"
     image = ", ".join(c["image"] for c in pod["spec"]["containers"])
-    count = f"  {restarts} restarts" if restarts else ""
+    count = f"  {counted(restarts, 'restart')}" if restarts else ""
     return Branch(f"{meta['name']}  {word}  {image}{count}", style)
 
 
@@ -132,7 +139,7 @@ def _waiting(status: Status, now: Instant) -> list[Branch]:
     if status.waiting is None:
         return []
     found = [
-        Branch(f"waits for {ago(status.waiting.since_ms, now)}: {status.waiting.message}", "yellow")
+        Branch(f"waiting {ago(status.waiting.since_ms, now)}: {status.waiting.message}", "yellow")
     ]
     if status.progress is not None and now < status.progress.deadline_ms:
         left = ago(now, status.progress.deadline_ms)

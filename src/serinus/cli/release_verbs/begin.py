@@ -160,7 +160,7 @@ def release(
         allow_autoscaler=allow_autoscaler,
     )
     work = releasing.release(wish, options, wait=wait, limit=timeout, dry_run=dry_run)
-    run_async(work, leaving=": nothing advances until the same command or another verb goes on")
+    run_async(work, leaving="nothing advances until the same command or another verb goes on")
 
 
 def plan(

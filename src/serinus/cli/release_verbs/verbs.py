@@ -55,7 +55,7 @@ def _run(name: str, verb: str, options: ClusterOptions, **more: object) -> None:
     from serinus.cli.session import run_async
 
     more_words = commands.More(**more)  # type: ignore[arg-type] # typer has checked them
-    leaving = ": nothing advances until the same command or another verb goes on"
+    leaving = "nothing advances until the same command or another verb goes on"
     run_async(commands.give(name, verb, options, more_words), leaving=leaving)
 
 

@@ -8,6 +8,7 @@ from serinus.clock import Instant
 from serinus.release.decision import Action, Reason, SetTraffic
 from serinus.release.model import Shown, Waiting
 from serinus.release.observation import Observation
+from serinus.release.words import seconds
 from serinus.traffic import registry
 from serinus.traffic.plan import RouteState, TrafficPlan
 from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to
@@ -50,7 +51,7 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
         return Route(in_force=True, shown=shown)
     waiting = Waiting(
         Reason.WAITING_FOR_SETTLE.value,
-        f"Service {obs.spec.service}: the proxies get {obs.spec.settle_ms} ms to follow",
+        f"Service {obs.spec.service}: the proxies get {seconds(obs.spec.settle_ms)} to follow",
         now,
     )
     return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at)

@@ -19,9 +19,10 @@ from serinus.release.observation import Target
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.route import follow, plan_for
-from serinus.release.words import counted
+from serinus.release.words import counted, seconds
 from serinus.traffic import registry
 from serinus.traffic.plan import WEIGHT_BP_MAX
+from serinus.traffic.replica_ratio import narrowed_to
 from serinus.traffic.router import Capacity, Mode
 
 
@@ -59,6 +60,8 @@ def start(draft: Draft) -> None:
         if obs.status.phase is not Phase.DEGRADED:
             draft.warn(Reason.REFUSED, draft.status.message)
         return
+    if draft.status.phase is Phase.DEGRADED:
+        draft.set(phase=Phase.PROGRESSING, message="")
     if draft.status.started_ms is None or draft.status.revision != target.template:
         draft.set(**_fresh(draft))
         draft.note(Reason.STARTED, f"a release of {target.name} begins")
@@ -209,6 +212,14 @@ def reach(draft: Draft, weight_bp: int) -> bool:
     available = canary_set.available_count if canary_set else 0
     plan = plan_for(obs, stable_set.hash, draft.status.canary_hash, weight_bp)
     lowering = canary.replica_count > goal.canary
+    if obs.spec.mode is Mode.CONSTANT and _must_share(draft, target, weight_bp):
+        wide = plan_for(obs, stable_set.hash, draft.status.canary_hash, WEIGHT_BP_MAX // 2)
+        if not draft.follow(follow(obs, wide, draft.now)):
+            return False
+        if weight_bp == 0:
+            if _scaled(draft, goal):
+                draft.wait(Reason.WAITING_FOR_PODS, "until stable can take all the users back")
+            return False
     if lowering:
         draft.set(weight_bp=weight_bp)
         if not draft.follow(follow(obs, plan, draft.now)):
@@ -220,6 +231,21 @@ def reach(draft: Draft, weight_bp: int) -> bool:
         return False
     draft.set(progress=None, weight_bp=weight_bp)
     return draft.follow(follow(obs, plan, draft.now))
+
+
+def _must_share(draft: Draft, target: Target, weight_bp: int) -> bool:
+    """Tell whether both revisions must serve on the way: neither alone has the pods for all."""
+    obs, pods = draft.obs, draft.view.canary
+    narrowed = None if obs.live.service is None else narrowed_to(obs.live.service)
+    if pods is None or pods.available_count == 0:
+        return False
+    if weight_bp == WEIGHT_BP_MAX:
+        return narrowed != pods.hash
+    if weight_bp == 0:
+        n = full_count(draft.status, target)
+        fewest = n if target.surge else n - 1
+        return narrowed != draft.stable.hash and draft.stable.available_count < fewest
+    return True
 
 
 def _scaled(draft: Draft, goal: Capacity) -> bool:
@@ -302,7 +328,7 @@ def _advance(draft: Draft) -> None:
     if isinstance(step, Pause):
         if step.duration_ms is None:
             draft.set(phase=Phase.PAUSED)
-            draft.wait(Reason.WAITING_FOR_PERSON, "pause: {}: resume or promote to go on")
+            draft.wait(Reason.WAITING_FOR_PERSON, "a person: resume or promote to go on")
             if draft.obs.status.phase is not Phase.PAUSED:
                 draft.note(Reason.PAUSED, f"step {status.step_index + 1} waits for a person")
             return
@@ -310,7 +336,7 @@ def _advance(draft: Draft) -> None:
         if draft.now < until:
             draft.set(phase=Phase.PAUSED, pause_until_ms=until)
             draft.wake(until)
-            draft.wait(Reason.WAITING_FOR_PAUSE, f"the pause of {step.duration_ms // 1000} s")
+            draft.wait(Reason.WAITING_FOR_PAUSE, f"the pause of {seconds(step.duration_ms)}")
             return
     next_step(draft)
 
