@@ -17,7 +17,7 @@ import structlog
 from serinus import process
 from serinus.clock import Clock
 from serinus.kube import kinds, objects
-from serinus.kube.cache import Cache, CacheSetting, Changes
+from serinus.kube.cache import Backoff, Cache, CacheSetting, Changes
 from serinus.kube.client import Client
 from serinus.local_cluster.network import services
 from serinus.local_cluster.network.balancer import Balancer
@@ -29,6 +29,10 @@ _log = structlog.get_logger("serinus.local_cluster.network")
 RETRY_MS = 1000
 Report = Callable[[Service, str, str], None]
 """Told of (Service, reason, message) when something keeps a Service from being reached."""
+
+# An API server on this machine comes back within a second or two. Who then learns late that pods
+# are going would send connections to them for as long as the pause lasts.
+_BACKOFF = Backoff(first_ms=50, ceiling_ms=400)
 
 
 class _PortKey(msgspec.Struct, frozen=True):
@@ -62,7 +66,7 @@ class ServiceProxy:
         self._random = source or random.Random()  # noqa: S311 - a draw, not a secret
         self._clock = clock or process.SystemClock()
         self._changes = Changes()
-        setting = CacheSetting(changes=self._changes)
+        setting = CacheSetting(changes=self._changes, backoff=_BACKOFF)
         self._services = Cache(
             client, kinds.SERVICES, decode=objects.decoder(Service), setting=setting
         )
