@@ -13,6 +13,7 @@ from serinus.release.observation import Canary, Objects, Observation, ReplicaSet
 from serinus.release.preflight import Surroundings, findings, not_narrowable
 from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, REVISION_ANNOTATION, shorten
 from serinus.release.revision import fingerprint, restart_fingerprint
+from serinus.release.stages.full_count import full_count
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
 
@@ -31,7 +32,7 @@ def observe(release: Release, seen: Snapshot) -> Observed:
     canary = _find_canary(release, seen)
     replica_sets = _relevant_sets(seen, canary)
     live = Live(service=seen.service, slices=seen.slices, pods=seen.pods)
-    around = _surroundings(seen)
+    around = _surroundings(release, seen)
     observation = Observation(
         name=release.name,
         namespace=release.namespace,
@@ -192,9 +193,10 @@ def _broader(seen: Snapshot, canary: Manifest | None) -> tuple[str, ...]:
     )
 
 
-def _surroundings(seen: Snapshot) -> Surroundings | None:
+def _surroundings(release: Release, seen: Snapshot) -> Surroundings | None:
     if seen.target is None:
         return None
+    target = target_of(seen.target)
     return Surroundings(
         target=seen.target,
         service=seen.service,
@@ -204,5 +206,6 @@ def _surroundings(seen: Snapshot) -> Surroundings | None:
         replica_sets=seen.replica_sets,
         slices=seen.slices,
         pods=seen.pods,
-        surge=target_of(seen.target).surge,
+        replica_count=full_count(release.status, target),
+        surge=target.surge,
     )

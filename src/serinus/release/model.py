@@ -164,6 +164,8 @@ class Status(msgspec.Struct, frozen=True):
     """N while stable is scaled below it (Constant mode)."""
     stable_replica_count: int | None = None
     """What we last scaled stable to (Constant mode); another figure is a person's new N."""
+    stable_previous_count: int | None = None
+    """What it was before: it still is where that write was refused, or a crash came first."""
     started_ms: Instant | None = None
     landing_since_ms: Instant | None = None
     waiting: Waiting | None = None

@@ -36,6 +36,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     replica_sets: tuple[Manifest, ...]
     slices: Sequence[Manifest]
     pods: Sequence[Manifest]
+    replica_count: int
+    """N, also while stable is held below it."""
     surge: bool
 
 
@@ -185,7 +187,7 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
 
 
 def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
-    n = around.target["spec"].get("replicas", 1)
+    n = around.replica_count
     found = []
     if spec.mode is Mode.CONSTANT and n == 1 and not around.surge:
         found.append(
@@ -250,7 +252,7 @@ def _autoscalers(spec: Spec, around: Surroundings) -> list[Finding]:
 
 def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Finding]:
     """An autoscaler sees the canary's pods as stable's: tell how far N would grow by that alone."""
-    n = around.target["spec"].get("replicas", 1)
+    n = around.replica_count
     weights = [s.weight_bp for s in spec.steps if isinstance(s, SetWeight)]
     most = max(
         (

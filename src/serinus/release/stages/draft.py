@@ -111,6 +111,7 @@ class Draft:
             revision=self.status.revision,
             generation=self.status.generation,
             stable_hash=self.status.stable_hash,
+            shown=self.status.shown,
             last_command=self.status.last_command,
             history=history,
         )

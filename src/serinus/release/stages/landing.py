@@ -6,6 +6,7 @@ from serinus.release.decision import EmptyReplicaSet, Reason, Resume
 from serinus.release.model import Phase
 from serinus.release.observation import Observation, Target
 from serinus.release.stages.draft import Draft
+from serinus.release.stages.full_count import give_back
 from serinus.release.stages.promotion import hold
 from serinus.release.stages.route import follow, ready_count, standing_elsewhere
 from serinus.traffic.plan import TrafficPlan
@@ -19,6 +20,9 @@ def landed(draft: Draft) -> None:
     """Bring a Deployment whose template runs to rest."""
     obs, target, now_stable = draft.obs, draft.target, draft.landed
     draft.set(stable_hash=now_stable.hash)
+    if not give_back(draft):
+        draft.wait(Reason.WAITING_FOR_ROLLOUT, f"{target.name} gets its replicas back")
+        return
     old_standing = standing_elsewhere(obs, now_stable.hash)
     settled = target.complete and old_standing == 0 and obs.canary is None
     if not target.complete:
@@ -82,7 +86,7 @@ def _finish(draft: Draft, target: Target) -> None:
     """Say how the release ended, once."""
     before = draft.obs.status
     if before.phase is Phase.HEALTHY and before.started_ms is None:
-        draft.set(revision=target.template, generation=target.generation, message="")
+        draft.set(revision=target.template, generation=target.generation)
         return
     if before.started_ms is None:
         outcome, reason, message = "", None, ""
@@ -127,6 +131,7 @@ def let_out(draft: Draft) -> None:
         why = "no pod of the stable revision is available"
     if obs.canary is not None:
         draft.follow(follow(obs, TrafficPlan.at_rest(), draft.now))
+    give_back(draft)
     if target.paused:
         draft.act(Resume())
         draft.note(Reason.LET_OUT, f"rolled out directly: {why}")

@@ -10,11 +10,11 @@ from serinus.release.decision import (
     Reason,
     Resume,
     ScaleCanary,
-    ScaleStable,
 )
 from serinus.release.model import Phase, Promotion
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
+from serinus.release.stages.full_count import give_back, scale_stable
 from serinus.release.stages.route import follow
 from serinus.release.words import counted
 from serinus.traffic.plan import TrafficPlan
@@ -67,8 +67,7 @@ def adopt(draft: Draft, n: int) -> None:
         draft.wait(Reason.WAITING_FOR_PODS, f"{available} of {n} pods are available")
         return
     if target.replica_count != n:
-        draft.act(ScaleStable(replica_count=n))
-        draft.set(stable_replica_count=n)
+        scale_stable(draft, n)
         draft.wait(Reason.WAITING_FOR_PODS, f"{target.name} gets its {n} replicas back")
         return
     for twin in draft.view.twins:
@@ -109,11 +108,8 @@ def roll(draft: Draft) -> None:
     """Let the Deployment roll the template out itself, beside the canary that keeps its share."""
     if not draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now)):
         return
-    n = draft.status.full_replica_count
-    if n is not None and n != draft.target.replica_count:
-        draft.act(ScaleStable(replica_count=n))
-        draft.set(stable_replica_count=n)
-        draft.wait(Reason.WAITING_FOR_PODS, f"{draft.target.name} gets its {n} replicas back")
+    if not give_back(draft):
+        draft.wait(Reason.WAITING_FOR_PODS, f"{draft.target.name} gets its replicas back")
         return
     draft.act(Resume())
     draft.note(Reason.ROLLING_UPDATE, "the Deployment rolls out while the canary keeps its share")

@@ -5,13 +5,12 @@ Traffic first, in force; then the canary; and the Service opens again when all i
 
 from __future__ import annotations
 
-from serinus.release.decision import DeleteCanary, Reason, ScaleStable
+from serinus.release.decision import DeleteCanary, Reason
 from serinus.release.model import Phase
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
+from serinus.release.stages.full_count import full_count, give_back
 from serinus.release.stages.route import follow, plan_for, standing_elsewhere
-from serinus.release.stages.trial import full_count
-from serinus.release.words import counted
 from serinus.traffic.plan import TrafficPlan
 
 
@@ -57,6 +56,8 @@ def remove(draft: Draft) -> bool:
         ):
             draft.wait(Reason.WAITING_FOR_OLD_PODS, f"{left} pods of the canary still stand")
             return False
+        if not give_back(draft):
+            return False
         route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
@@ -76,10 +77,7 @@ def _stable_can_carry(draft: Draft, target: Target) -> bool:
     """Bring stable's pods back first, and never send all users to a handful of them."""
     stable = draft.stable
     n = full_count(draft.status, target)
-    if draft.status.full_replica_count is not None and target.replica_count < n:
-        draft.act(ScaleStable(replica_count=n))
-        draft.set(stable_replica_count=n)
-        draft.note(Reason.STABLE_SCALED, f"stable back to {counted(n, 'pod')}")
+    give_back(draft)
     needed = max(1, n - n // 4) if n else 0
     already = draft.status.shown is not None and draft.status.shown.route == stable.hash
     if stable.available_count < needed and not already:

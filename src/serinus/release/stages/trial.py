@@ -12,12 +12,12 @@ from serinus.release.decision import (
     DeleteReplicaSet,
     Reason,
     ScaleCanary,
-    ScaleStable,
 )
 from serinus.release.model import Pause, Phase, Progress, Promotion, SetWeight, Spec, Status
 from serinus.release.observation import Target
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
+from serinus.release.stages.full_count import arrived, full_count, scale_stable
 from serinus.release.stages.route import follow, plan_for
 from serinus.release.words import counted, seconds
 from serinus.traffic import registry
@@ -42,18 +42,10 @@ def asked_weight(spec: Spec, status: Status) -> int:
     return weight_at(spec, status.step_index)
 
 
-def full_count(status: Status, target: Target) -> int:
-    """Return N: the user's wish, also while we hold stable below it (Constant mode)."""
-    if status.full_replica_count is None:
-        return target.replica_count
-    if target.replica_count not in (status.stable_replica_count, status.full_replica_count):
-        return target.replica_count
-    return status.full_replica_count
-
-
 def start(draft: Draft) -> None:
     """Begin a release: twins away, route prepared, canary created."""
     obs, stable, target = draft.obs, draft.stable, draft.target
+    arrived(draft)
     blocking = [f for f in obs.findings if f.blocking]
     if blocking:
         draft.set(phase=Phase.DEGRADED, message="; ".join(f.message for f in blocking))
@@ -93,8 +85,7 @@ def _constant_first_room(draft: Draft, target: Target) -> None:
     """Make room for the first canary pod where the total may not exceed N."""
     n = full_count(draft.status, target)
     if target.replica_count == n:
-        draft.act(ScaleStable(replica_count=n - 1))
-        draft.set(stable_replica_count=n - 1)
+        scale_stable(draft, n - 1)
         draft.note(Reason.STABLE_SCALED, f"stable to {n - 1} pods to make room for the canary")
     else:
         draft.act(CreateCanary(replica_count=1))
@@ -151,6 +142,7 @@ def _goal(draft: Draft, target: Target, weight_bp: int) -> Capacity:
 def trial(draft: Draft) -> None:
     """Walk towards the weight of the present step; at the last, promote."""
     obs, target = draft.obs, draft.target
+    arrived(draft)
     if draft.view.canary is not None:
         draft.set(canary_hash=draft.view.canary.hash)
     draft.set(stable_hash=draft.stable.hash)
@@ -271,8 +263,7 @@ def _scaled(draft: Draft, goal: Capacity) -> bool:
             )
         return False
     if move.move is Move.STABLE:
-        draft.act(ScaleStable(replica_count=move.replica_count))
-        draft.set(full_replica_count=n, stable_replica_count=move.replica_count)
+        scale_stable(draft, move.replica_count)
         draft.note(Reason.STABLE_SCALED, f"stable to {counted(move.replica_count, 'pod')}")
         draft.wait(
             Reason.WAITING_FOR_PODS, f"stable scales to {counted(move.replica_count, 'pod')}"

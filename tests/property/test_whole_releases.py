@@ -1,0 +1,258 @@
+"""Laws of whole releases, whatever the cluster, its pods and people do in between.
+
+The schedule is drawn: which controller key or pod moves next, when a round is played, when a write
+of ours is refused, and when a person scales, commands, or changes the template.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serinus import errors
+from serinus.kubernetes_model.kinds import DEPLOYMENTS
+from serinus.release.model import (
+    CommandVerb,
+    Pause,
+    Phase,
+    Promotion,
+    SetWeight,
+    Step,
+)
+from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
+from serinus.traffic.router import Mode
+from serinus.traffic.write import Write
+from tests.unit.kubernetes_model.workloads.world import image_of
+from tests.unit.release.world import ReleaseWorld, a_spec
+
+OLD, NEW, NEWER = "shop:1", "shop:2", "shop:3"
+WALK = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class Crowd(ReleaseWorld):
+    """A release in which everything happens in a drawn order, under the eyes of its users."""
+
+    def __init__(self, seed: int, *, replicas: int, **arguments: Any) -> None:
+        self.random = random.Random(seed)
+        self.refused_percent = 0
+        self.spare_count = 0
+        """How many pods fewer than wanted users may find behind the Service."""
+        self.watching = False
+        self.replica_count = replicas
+        super().__init__(replicas=replicas, **arguments)
+        self.after_each_change = self.users_are_served
+
+    async def send(self, write: Write) -> None:
+        if self.random.randrange(100) < self.refused_percent:
+            raise errors.Conflict("somebody was faster")
+        revision = _narrows_to(write)
+        if revision is not None:
+            assert any(
+                is_ready(pod) and pod["metadata"]["labels"].get(HASH_LABEL) == revision
+                for pod in self.pods()
+            ), f"narrowed to {revision}, which serves nobody"
+        await super().send(write)
+
+    def users_are_served(self) -> None:
+        if not self.watching:
+            return
+        assert len(self.selected()) >= self.replica_count - self.spare_count, (
+            f"{len(self.selected())} of {self.replica_count} behind {self.selector()}: "
+            f"{self.status}"
+        )
+
+    def stumble(self, step_count: int) -> None:
+        """Let things happen in any order; rounds are among them."""
+        for _ in range(step_count):
+            moves = [*self.moves(), self.round, self.tick]
+            self.random.choice(moves)()
+
+    def tick(self) -> None:
+        self.now += self.random.choice((1, 500, 2_000, 10_000))
+
+    def end_of_all(self) -> Phase:
+        """Go on, resuming where a person is waited for, until nothing moves any more."""
+        self.refused_percent = 0
+        for _ in range(50):
+            done = self.play(
+                lambda done: (
+                    done.at_rest
+                    or (
+                        done.decision.status.phase is Phase.PAUSED
+                        and not done.sent
+                        and done.decision.wake_at is None
+                    )
+                )
+            )
+            if done.at_rest:
+                return done.decision.status.phase
+            self.give(CommandVerb.RESUME)
+        raise AssertionError(f"no end: {self.status}")
+
+    def nothing_moves(self) -> None:
+        """Hold a release at rest to its silence, also after hours."""
+        before, count = self.status, len(self.sent)
+        for _ in range(5):
+            self.quiet()
+            self.round()
+            self.now += 3_600_000
+        assert self.sent[count:] == []
+        assert self.status == before
+
+
+def _narrows_to(write: Write) -> str | None:
+    if write.target.kind != "Service":
+        return None
+    selector = write.body["spec"]["selector"]
+    found: str | None = selector.get(HASH_LABEL)
+    return found
+
+
+@st.composite
+def steps_of(draw: st.DrawFn, mode: Mode) -> tuple[Step, ...]:
+    most = 100 if mode is Mode.CONSTANT else 50
+    weights = sorted(draw(st.lists(st.integers(0, most), max_size=3)))
+    if draw(st.booleans()):
+        weights.append(100)
+    steps: list[Step] = []
+    for weight in weights:
+        steps.append(SetWeight(weight * 100))
+        pause = draw(st.sampled_from((None, Pause(), Pause(30_000))))
+        if pause is not None:
+            steps.append(pause)
+    return tuple(steps)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> Crowd:
+    mode = draw(st.sampled_from(Mode))
+    surge = draw(st.booleans())
+    n = draw(st.integers(1, 5))
+    if mode is Mode.CONSTANT and n == 1:
+        surge = True
+    promotion = draw(st.sampled_from(Promotion))
+    rolling: dict[str, Any] = {"maxSurge": 1, "maxUnavailable": 0}
+    if not surge:
+        rolling = {"maxSurge": 0, "maxUnavailable": 1}
+    world = Crowd(
+        draw(st.integers(0, 10_000)),
+        replicas=n,
+        strategy={"type": "RollingUpdate", "rollingUpdate": rolling},
+        spec=a_spec(
+            mode=mode,
+            steps=draw(steps_of(mode)),
+            promotion=promotion,
+            allow_coarse=True,
+            settle_ms=draw(st.sampled_from((0, 2_000))),
+            undo_window_ms=draw(st.sampled_from((0, 60_000))),
+        ),
+    )
+    world.spare_count = 0 if surge else 1
+    world.play()
+    world.watching = True
+    return world
+
+
+@WALK
+@given(crowds(), st.integers(0, 400), st.integers(0, 30))
+def test_a_release_ends_healthy_whatever_the_order_of_things(
+    world: Crowd, step_count: int, refused_percent: int
+) -> None:
+    world.refused_percent = refused_percent
+    world.set_image(NEW)
+    world.stumble(step_count)
+    assert world.end_of_all() is Phase.HEALTHY
+    assert world.ready() == {NEW: world.replica_count}
+    _is_clean(world)
+
+
+verbs = st.sampled_from(sorted(CommandVerb, key=lambda verb: verb.value))
+
+
+@WALK
+@given(crowds(), st.lists(st.tuples(st.integers(0, 60), verbs, st.integers(0, 50)), max_size=6))
+def test_commands_at_any_moment_lead_to_an_end(
+    world: Crowd, commands: list[tuple[int, CommandVerb, int]]
+) -> None:
+    # Who aborts takes what is available at once: three quarters of N are enough.
+    world.spare_count = max(world.spare_count, world.replica_count // 4)
+    world.set_image(NEW)
+    answers: dict[str, Any] = {}
+    for step_count, verb, percent in commands:
+        world.stumble(step_count)
+        weight_bp = percent * 100 if verb is CommandVerb.SET_WEIGHT else None
+        given_id = world.give(verb, weight_bp=weight_bp)
+        world.stumble(20)
+        last = world.status.last_command
+        if last is not None and last.id == given_id:
+            answers[given_id] = last
+    phase = world.end_of_all()
+    assert phase in (Phase.HEALTHY, Phase.ABORTED)
+    expected = OLD if phase is Phase.ABORTED else _image(world)
+    n = world.get(DEPLOYMENTS, "shop")["spec"]["replicas"]
+    assert world.ready() == {expected: n}
+    _is_clean(world)
+
+
+def _image(world: Crowd) -> str:
+    return image_of(world.get(DEPLOYMENTS, "shop"))
+
+
+def _is_clean(world: Crowd) -> None:
+    """Nothing of ours is left, and nothing moves any more."""
+    assert world.canary is None
+    assert HASH_LABEL not in world.selector()
+    assert len(world.selected()) == world.get(DEPLOYMENTS, "shop")["spec"]["replicas"]
+    assert world.get(DEPLOYMENTS, "shop")["spec"].get("paused") is True
+    world.nothing_moves()
+
+
+people = st.sampled_from(("scale", "newer", "old", "new", "kill", "delete-canary", "command"))
+
+
+@WALK
+@given(
+    crowds(),
+    st.lists(st.tuples(st.integers(0, 60), people, st.integers(0, 5), verbs), max_size=6),
+)
+def test_whatever_people_do_a_release_comes_to_rest(
+    world: Crowd, events: list[tuple[int, str, int, CommandVerb]]
+) -> None:
+    world.watching = False
+    world.set_image(NEW)
+    for step_count, what, number, verb in events:
+        world.stumble(step_count)
+        _do(world, what, number, verb)
+    phase = world.end_of_all()
+    assert phase in (Phase.HEALTHY, Phase.ABORTED)
+    n = world.get(DEPLOYMENTS, "shop")["spec"]["replicas"]
+    assert sum(world.ready().values()) == n
+    assert len(world.ready()) == (1 if n else 0)
+    if phase is Phase.HEALTHY and n:
+        assert world.ready() == {_image(world): n}
+    _is_clean(world)
+
+
+def _do(world: Crowd, what: str, number: int, verb: CommandVerb) -> None:
+    match what:
+        case "scale":
+            world.change(DEPLOYMENTS, "shop", replicas=max(1, number))
+        case "newer" | "old" | "new":
+            world.set_image({"newer": NEWER, "old": OLD, "new": NEW}[what])
+        case "kill":
+            running = [pod for pod in world.pods() if is_ready(pod)]
+            if running:
+                world.kill(running[number % len(running)])
+        case "delete-canary":
+            if world.canary is not None:
+                world.delete_ours()
+        case "command":
+            weight_bp = number * 1_000 if verb is CommandVerb.SET_WEIGHT else None
+            world.give(verb, weight_bp=weight_bp)
