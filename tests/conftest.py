@@ -24,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=CLUSTERS,
         help="what the conformance cases and end-to-end tests run against (may be repeated)",
     )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what was printed into the golden files, to be looked at with `git diff`",
+    )
 
 
 # xdist reads the groups in the same hook.

@@ -11,6 +11,18 @@ import msgspec
 from serinus.cli.options import Output
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """One answer in each of its forms."""
+
+    body: dict[str, Any]
+    text: str
+    name: str
+
+    def write(self, output: Output) -> None:
+        """Write it in the form that was asked for."""
+        write(output, self.body, self.text, self.name)
+
+
 def write(output: Output, body: Mapping[str, Any], text: str, name: str) -> None:
     """Write one answer in the form that was asked for."""
     match output:

@@ -6,15 +6,13 @@ import os
 import sys
 from typing import Any
 
-import msgspec
 import typer
 
 from serinus import errors
 from serinus.api import codec
-from serinus.api.text import format_weight, percent_of
-from serinus.api.v1alpha1 import API_VERSION
 from serinus.cli import output
-from serinus.cli.look.tree import Branch, ago, branch, to_text
+from serinus.cli.look import pair_picture, tables
+from serinus.cli.look.tree import Branch, branch, to_text
 from serinus.cli.options import ClusterOptions, Output
 from serinus.cli.release_verbs import targets
 from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
@@ -27,8 +25,6 @@ from serinus.errors import RefusedError
 from serinus.kube import kinds, timestamps
 from serinus.kube.lease import read_record
 from serinus.process import SystemClock
-from serinus.release.model import Phase
-from serinus.release.pair import PairObservation
 
 REFRESH_MS = 1_000
 DRIVER_CHECK_MS = 3_000
@@ -102,7 +98,7 @@ async def _look(
         snapshot = await pairs.snapshot(cluster)
         pair = pairs.find_pair(snapshot, name, service)
         obs = await pairs.observe_pair(cluster, pair, settle_ms=SETTLE_MS)
-        return _pair_body(cluster, pair, obs), _pair_tree(pair, obs)
+        return pair_picture.body(cluster.namespace, pair, obs), pair_picture.picture(pair, obs)
     seen = observe(stored.release, await cluster.read(stored.release.spec)).observation
     body = codec.encode(stored.release)
     driver = await _driver(cluster, name, at_rest=seen.status.phase.at_rest)
@@ -124,68 +120,6 @@ async def _driver(cluster: KubernetesCluster, name: str, *, at_rest: bool) -> st
     return f"driven by {held.holder}"
 
 
-def _share_bp(obs: PairObservation) -> int:
-    canary = 0 if obs.canary_set is None else obs.canary_set.ready_count
-    stable = 0 if obs.stable_set is None else obs.stable_set.ready_count
-    return 0 if canary + stable == 0 else 10_000 * canary // (canary + stable)
-
-
-def _pair_body(
-    cluster: KubernetesCluster, pair: pairs.Pair, obs: PairObservation
-) -> dict[str, Any]:
-    def side(name: str, wanted: int, ready: int) -> dict[str, Any]:
-        return {"name": name, "replicas": wanted, "readyReplicas": ready}
-
-    body: dict[str, Any] = {
-        "apiVersion": API_VERSION,
-        "kind": "PairStatus",
-        "metadata": {"name": pair.stable, "namespace": cluster.namespace},
-        "service": pair.service,
-        "weight": percent_of(_share_bp(obs)),
-        "stable": side(
-            pair.stable,
-            obs.stable.replica_count,
-            0 if obs.stable_set is None else obs.stable_set.ready_count,
-        ),
-    }
-    if obs.canary is not None:
-        ready = 0 if obs.canary_set is None else obs.canary_set.ready_count
-        body["canary"] = side(pair.canary, obs.canary.replica_count, ready)
-    return body
-
-
-def _pair_tree(pair: pairs.Pair, obs: PairObservation) -> Branch:
-    from serinus.traffic.replica_ratio import narrowed_to
-
-    root = Branch(f"{pair.stable}  " + ("pair" if obs.canary is not None else "no canary"))
-    share = format_weight(_share_bp(obs))
-    narrowed = None if obs.live.service is None else narrowed_to(obs.live.service)
-    traffic = f"Service {pair.service}: canary {share} % of ready pods"
-    if narrowed is not None:
-        traffic = (
-            f"Service {pair.service} is narrowed to {narrowed} by an unfinished verb: give it again"
-        )
-    root.children = [Branch(traffic)]
-    for role, target, rs in (
-        ("stable", obs.stable, obs.stable_set),
-        ("canary", obs.canary, obs.canary_set),
-    ):
-        if target is not None:
-            ready = 0 if rs is None else rs.ready_count
-            images = _images(obs, role)
-            root.children.append(
-                Branch(f"{role} {target.name}  {ready}/{target.replica_count} ready  {images}")
-            )
-    return root
-
-
-def _images(obs: PairObservation, role: str) -> str:
-    found = obs.stable_object if role == "stable" else obs.canary_object
-    if found is None:
-        return ""
-    return ", ".join(c["image"] for c in found["spec"]["template"]["spec"]["containers"])
-
-
 async def list_releases(
     options: ClusterOptions, *, all_namespaces: bool, selector: str | None
 ) -> int:
@@ -204,35 +138,10 @@ async def list_releases(
         where = "any namespace" if all_namespaces else f"namespace {namespace}"
         typer.echo(f"no releases in {where}", err=True)
         return 0
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": "CanaryReleaseList",
-        "items": [codec.encode(r) for r in releases],
-    }
-    now = SystemClock().now_ms()
-    rows = [
-        [
-            *([r.namespace] if all_namespaces else []),
-            r.name,
-            r.status.phase.value,
-            _step(r),
-            f"{format_weight(r.status.weight_bp)} %",
-            ago(r.status.started_ms, now) or "-",
-        ]
-        for r in releases
-    ]
-    header = ["NAME", "PHASE", "STEP", "WEIGHT", "RUNNING"]
-    text = output.table(["NAMESPACE", *header] if all_namespaces else header, rows)
-    names_text = "\n".join(f"canaryrelease/{r.name}" for r in releases)
-    output.write(options.output, body, text, names_text)
+    tables.listed(releases, SystemClock().now_ms(), with_namespace=all_namespaces).write(
+        options.output
+    )
     return 0
-
-
-def _step(release: codec.Release) -> str:
-    count = len(release.spec.steps)
-    if release.status.phase in (Phase.HEALTHY, Phase.ABORTED):
-        return f"-/{count}"
-    return f"{min(release.status.step_index + 1, count)}/{count}"
 
 
 async def history(name: str, options: ClusterOptions) -> int:
@@ -246,24 +155,5 @@ async def history(name: str, options: ClusterOptions) -> int:
             raise RefusedError(
                 "NoRelease", f"there was no release of {name} in namespace {namespace}"
             ) from error
-    release = record.from_config_map(found)
-    ended = release.status.history
-    rows = [
-        [
-            e.revision[:10],
-            e.outcome,
-            timestamps.format_seconds(e.started_ms),
-            ago(e.started_ms, e.ended_ms) or "0s",
-            e.message,
-        ]
-        for e in ended
-    ]
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": "ReleaseHistory",
-        "metadata": {"name": name, "namespace": namespace},
-        "items": codec.encode_status(release.status).get("history", []),
-    }
-    text = output.table(["REVISION", "OUTCOME", "STARTED", "TOOK", "MESSAGE"], rows)
-    output.write(options.output, msgspec.to_builtins(body), text, f"canaryrelease/{name}")
+    tables.ended(record.from_config_map(found)).write(options.output)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from serinus.cli.options import ClusterOptions
 from serinus.cli.release_verbs import commands, releasing, wishes
 from serinus.cli.session import open_cluster
 from serinus.controller import start
+from serinus.controller.reconcile import Round
 from serinus.controller.rehearsal import Planned, Rehearsal, copies
 from serinus.process import SystemClock
 from serinus.release.model import Spec
@@ -43,23 +45,29 @@ async def plan(wish: wishes.Wish, options: ClusterOptions) -> int:
         if write is not None:
             await rehearsal.send(write)
         last = await rehearsal.play()
-    planned = rehearsal.writes
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": "ReleasePlan",
-        "metadata": {"name": name, "namespace": release.namespace},
-        "items": [_body(item) for item in planned],
-        "ends": last.decision.status.phase.value,
-    }
+    answer(release, rehearsal.writes, last).write(options.output)
+    return 0
+
+
+def answer(release: Release, planned: Sequence[Planned], last: Round) -> output.Answer:
+    """Return the writes of a rehearsal that came to its end."""
     rows = [
         [f"+{format_duration(p.after_ms)}", _verb(p.write), f"{p.write.target}", p.write.why]
         for p in planned
     ]
-    text = output.table(["AFTER", "WRITE", "OBJECT", "WHY"], rows)
     phase = last.decision.status.phase.value
-    text += f"ends {phase}; pods ready at once, pauses for a person resumed\n"
-    output.write(options.output, body, text, f"canaryrelease/{name}")
-    return 0
+    text = output.table(["AFTER", "WRITE", "OBJECT", "WHY"], rows)
+    return output.Answer(
+        body={
+            "apiVersion": API_VERSION,
+            "kind": "ReleasePlan",
+            "metadata": {"name": release.name, "namespace": release.namespace},
+            "items": [_body(item) for item in planned],
+            "ends": phase,
+        },
+        text=f"{text}ends {phase}; pods ready at once, pauses for a person resumed\n",
+        name=f"canaryrelease/{release.name}",
+    )
 
 
 def _verb(write: Write) -> str:
