@@ -142,6 +142,7 @@ def service(name: str = "shop") -> dict[str, Any]:
         "metadata": {
             "name": name,
             "namespace": "web",
+            "creationTimestamp": "2026-05-28T20:00:00Z",
             "uid": "uid-service",
             "resourceVersion": "3",
         },
@@ -225,19 +226,10 @@ def pair_observation() -> PairObservation:
 
 
 def plan_objects() -> list[dict[str, Any]]:
-    """Return what `serinus plan` copies: the Deployment with its new image, held, and its Service."""
-    target = deployment("shop", "shop:1.8", 3)
-    target["spec"]["paused"] = True
-    stable_set = replica_set(target, STABLE_HASH, "shop:1.7")
-    running = []
-    for pod in pods(stable_set, 3):
-        number = pod["metadata"]["name"].rpartition("-")[2]
-        pod["spec"]["nodeName"] = "node"
-        pod["status"] |= {"podIP": f"10.1.0.{number}", "podIPs": [{"ip": f"10.1.0.{number}"}]}
-        running.append({"apiVersion": "v1", "kind": "Pod", **pod})
+    """Return a Deployment that was just created, and its Service."""
+    target = deployment("shop", "shop:1.7", 3)
+    target["status"] = {}
     return [
         {"apiVersion": "apps/v1", "kind": "Deployment", **target},
-        {"apiVersion": "apps/v1", "kind": "ReplicaSet", **stable_set},
         {"apiVersion": "v1", "kind": "Service", **service()},
-        *running,
     ]

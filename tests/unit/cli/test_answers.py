@@ -13,6 +13,7 @@ from serinus.cli.look.tree import branch, to_text
 from serinus.cli.options import Output
 from serinus.cli.output import Answer
 from serinus.cli.release_verbs import planning
+from serinus.controller import start
 from serinus.controller.pair import Pair
 from serinus.controller.rehearsal import Rehearsal
 from tests.unit.cli import shop
@@ -81,5 +82,11 @@ def test_the_history_of_a_release(held_to: HeldTo, form: Output) -> None:
 async def test_the_plan_of_a_release(held_to: HeldTo, form: Output) -> None:
     release = Release("shop", "web", shop.SPEC)
     rehearsal = Rehearsal(release, shop.plan_objects(), shop.NOW)
+    await rehearsal.play()
+    target = (await rehearsal.read(shop.SPEC)).target
+    assert target is not None
+    write = start.image_write(target, {"web": "shop:1.8"})
+    assert write is not None
+    await rehearsal.send(write)
     last = await rehearsal.play()
     held_to("plan", planning.answer(release, rehearsal.writes, last), form)
