@@ -20,6 +20,8 @@ from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
 
 WATCHER_COUNT, EVENT_COUNT = 50, 1_000
+GET_S = 3
+"""What one run of `measure.load_rate` lasts."""
 
 
 def start_s(folder: Path) -> float:
@@ -38,6 +40,12 @@ def memory_mb(cluster: LocalCluster) -> dict[str, float]:
         if process.pid is not None:
             found[process.name] = psutil.Process(process.pid).memory_info().rss / 2**20
     return found
+
+
+def server_cpu_s(cluster: LocalCluster) -> float:
+    pid = next(p.pid for p in cluster.state().processes if p.name == "server")
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 async def writes(connection: Connection, folder: Path, token: str) -> float:
@@ -120,6 +128,14 @@ async def main() -> None:
                 ">= 2,000 /s",
             )
             measure.row("GETs over TLS", f"{measure.median(found['gets']):,.0f} /s", ">= 10,000 /s")
+            before = server_cpu_s(cluster)
+            rate = await gets(connection, folder, token)
+            spent = server_cpu_s(cluster) - before
+            measure.row(
+                "GETs over TLS for each second of the server's own CPU",
+                f"{rate * GET_S / spent:,.0f}",
+                "the client shares the cores",
+            )
             events = await watch_events(connection)
             measure.row(
                 f"{WATCHER_COUNT} watchers x {EVENT_COUNT} events (one Python client)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -12,8 +13,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nX-Serinus-Version: 1\r\nContent-Length: 2\r\n\r\no
 
 class Responder(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.transport.write(ANSWER * data.count(b"\r\n\r\n"))
