@@ -41,6 +41,7 @@ class Reason(enum.Enum):
     REFUSED = "Refused"
     COMMAND_REFUSED = "CommandRefused"
     TARGET_MISSING = "TargetMissing"
+    TEMPLATE_REWRITTEN = "TemplateRewritten"
     STABLE_NOT_READY = "StableNotReady"
     WAITING_FOR_PODS = "WaitingForPods"
     WAITING_FOR_ROUTE = "WaitingForRoute"

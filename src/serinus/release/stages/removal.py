@@ -38,10 +38,26 @@ def back(draft: Draft) -> None:
 
 def retarget(draft: Draft) -> None:
     """Remove the canary of a template that was replaced by another; the new one starts afresh."""
+    before = draft.obs.status
+    if before.started_ms is not None and before.revision == draft.target.template:
+        # The target is what it was at the start, so it is the canary that came out different.
+        _rewritten(draft)
+        return
     if draft.obs.status.started_ms is not None:
         draft.note(Reason.TARGET_CHANGED, "the template changed: its trial begins anew")
     draft.set(phase=Phase.PROGRESSING, started_ms=None, promotion=None, undo_until_ms=None)
     remove(draft)
+
+
+def _rewritten(draft: Draft) -> None:
+    """Give up a canary that the cluster does not make of the same template: again would be the same."""
+    message = (
+        f"the cluster changed the template of {draft.canary.name} when it was created (an admission "
+        f"rule that looks at names?), so it would not be what {draft.target.name} runs"
+    )
+    draft.set(phase=Phase.ABORTING, message=message, promotion=None)
+    draft.warn(Reason.TEMPLATE_REWRITTEN, message)
+    draft.wake(draft.now)
 
 
 def remove(draft: Draft) -> bool:
@@ -65,6 +81,8 @@ def remove(draft: Draft) -> bool:
     if not _stable_can_carry(draft, target):
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
+    if target.replica_count == 0:
+        plan = TrafficPlan.at_rest(stable.hash)
     if not draft.follow(follow(obs, plan, draft.now)):
         return False
     draft.set(weight_bp=0)
