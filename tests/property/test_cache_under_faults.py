@@ -1,4 +1,4 @@
-"""Whatever happens to the watch, a cache ends with what the server holds, and has told all of it."""
+"""Whatever happens to the watch, a cache ends with what the server holds, and has told it all."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from serinus.kube.kinds import PODS
 from tests.unit.kube import api_server
 from tests.unit.kube.api_server import ApiServer
 
-Step = tuple[str, int]
-NAMES = st.integers(0, 3)
-STEPS = st.one_of(
-    st.tuples(st.just("put"), NAMES),
-    st.tuples(st.just("remove"), NAMES),
-    st.tuples(st.just("replace"), NAMES),
-    st.tuples(
-        st.sampled_from(["compact", "drop", "gone", "error", "reset", "refuse", "breathe"]),
-        st.just(0),
+Step = tuple[str, int, bool]
+"""What happens, to which pod, and whether the cache gets time to see it."""
+STEPS = st.tuples(
+    st.sampled_from(
+        [
+            *("put", "remove", "replace", "black out"),
+            *("compact", "drop", "gone", "error", "reset", "refuse"),
+        ]
     ),
+    st.integers(0, 3),
+    st.booleans(),
 )
 
 
 def take(server: ApiServer, step: Step) -> None:
     """Let the world, or the way to it, take one step."""
-    what, number = step
+    what, number, _ = step
     name = f"p{number}"
     exists = ("pods", "shop", name) in server.objects
     match what:
@@ -42,6 +43,11 @@ def take(server: ApiServer, step: Step) -> None:
         case "replace" if exists:
             server.remove("pods", "shop", name)
             server.put("pods", "shop", name)
+        case "black out" if exists:
+            # It goes while nobody can see it go.
+            server.remove("pods", "shop", name)
+            server.compact()
+            server.drop_watches()
         case "compact":
             server.compact()
         case "drop":
@@ -88,10 +94,12 @@ async def live_through(steps: list[Step], seed: int) -> None:
         cache = Cache(client, PODS, "shop", setting=setting)
         cache.add_listener(mirror.hear)
         async with cache:
+            await cache.synced(10_000)
             for step in steps:
+                seen = cache.changes.count
                 take(server, step)
-                if step[0] == "breathe":
-                    await cache.changes.wait(20)
+                if step[2]:
+                    await cache.changes.wait(10, since_count=seen)
             server.next_watches.clear()
             server.next_answers.clear()
             last = server.put("pods", "shop", "last")["metadata"]["resourceVersion"]
