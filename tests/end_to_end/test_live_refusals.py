@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -284,3 +285,23 @@ def test_verbose_says_every_write(terminal: Terminal) -> None:
         assert expected in done.stderr
     quiet = terminal("promote", "shop")
     assert "ConfigMap" not in quiet.stderr
+
+
+def test_a_watch_without_a_terminal_prints_each_new_picture(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    printed = tmp_path / "printed"
+    with printed.open("w") as file:
+        watching = subprocess.Popen(
+            terminal.command("status", "shop", "--watch"), env=terminal.environment, stdout=file
+        )
+    try:
+        wait_for(lambda: "stable shop  1/1 ready" in printed.read_text(), "the first picture")
+        terminal.kubectl("scale", "deployment/shop", "--replicas=2")
+        wait_for(lambda: "stable shop  2/2 ready" in printed.read_text(), "a picture of two pods")
+    finally:
+        watching.send_signal(signal.SIGINT)
+    assert watching.wait(LIMIT_S) == INTERRUPTED
+    pictures = printed.read_text()
+    assert "\x1b" not in pictures
+    assert pictures.count("stable shop  1/1 ready") == 1
