@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.end_to_end.kubectl_session import Kubectl, wait_for
 
@@ -16,6 +17,10 @@ BIN = Path(sys.executable).parent
 LIMIT_S = 60
 WATCHED = "deployments,services,configmaps,leases,horizontalpodautoscalers"
 USAGE, REFUSED, UNREACHABLE, INTERRUPTED = 2, 1, 3, 130
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -51,13 +56,17 @@ class Terminal:
         assert done.returncode == 0, f"serinus {arguments}: {done.returncode}\n{done.stderr}"
         return done
 
-    def background(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def background(
+        self, *arguments: str | Path, stdout: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(*arguments),
             env=self.environment,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell starts `command &` with SIGINT ignored, and children would inherit that.
+            preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - the tests that use it have no threads
         )
 
     def world(self) -> dict[str, Any]:

@@ -292,16 +292,14 @@ def test_a_watch_without_a_terminal_prints_each_new_picture(
 ) -> None:
     printed = tmp_path / "printed"
     with printed.open("w") as file:
-        watching = subprocess.Popen(
-            terminal.command("status", "shop", "--watch"), env=terminal.environment, stdout=file
-        )
+        watching = terminal.background("status", "shop", "--watch", stdout=file)
     try:
         wait_for(lambda: "stable shop  1/1 ready" in printed.read_text(), "the first picture")
         terminal.kubectl("scale", "deployment/shop", "--replicas=2")
         wait_for(lambda: "stable shop  2/2 ready" in printed.read_text(), "a picture of two pods")
     finally:
         watching.send_signal(signal.SIGINT)
-    assert watching.wait(LIMIT_S) == INTERRUPTED
+    assert ended(watching).returncode == INTERRUPTED
     pictures = printed.read_text()
     assert "\x1b" not in pictures
     assert pictures.count("stable shop  1/1 ready") == 1
