@@ -88,7 +88,7 @@ def _never_empty_what_is_named(
     for rs in obs.replica_sets:
         if rs.name != action.name:
             continue
-        if rs.hash == revision:
+        if rs.hash == revision and (rs.wanted_count or rs.standing_count):
             raise InvariantViolation(f"empty {rs.name} while all traffic goes to it")
         if isinstance(action, DeleteReplicaSet) and (rs.wanted_count or rs.standing_count):
             raise InvariantViolation(f"delete {rs.name}, which has pods")

@@ -44,7 +44,7 @@ def _no_release(draft: Draft) -> str:
     if stage is Stage.ADOPTING:
         return "the adoption is under way and cannot be taken back; undo afterwards"
     if stage is Stage.ROLLING:
-        return "the Deployment rolls out by itself; undo afterwards"
+        return "the Deployment rolls out by itself; undo takes it back"
     if phase is Phase.ABORTED:
         return "the release was aborted; retry starts it again"
     return "no release is running"
@@ -125,9 +125,9 @@ def _retry(draft: Draft, _: Command) -> str:
 
 def _undo(draft: Draft, _: Command) -> str:
     view, target = draft.view, draft.obs.target
-    if target is None or view.stage in (Stage.ADOPTING, Stage.ROLLING, Stage.MIXED):
+    if target is None or view.stage in (Stage.ADOPTING, Stage.MIXED):
         return _no_release(draft)
-    if view.landed is None and view.stable is not None:
+    if view.stable is not None and view.stable is not view.landed:
         draft.act(SetTemplate(replica_set=view.stable.name))
         return ""
     earlier = [

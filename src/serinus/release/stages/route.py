@@ -35,6 +35,16 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
     router = registry.router(obs.spec.router)
     report = router.report(plan, obs.live)
     key = plan.sole_revision or REST
+    if report.state is not RouteState.SHOWN and _serves_nobody(obs, plan):
+        return Route(
+            in_force=False,
+            shown=None,
+            waiting=Waiting(
+                Reason.WAITING_FOR_PODS.value,
+                f"revision {plan.sole_revision} has no available pod to take all the traffic",
+                now,
+            ),
+        )
     if report.state is not RouteState.SHOWN:
         due = router.render(plan, obs.live)
         waiting = Waiting(
@@ -55,6 +65,13 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
         now,
     )
     return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at)
+
+
+def _serves_nobody(obs: Observation, plan: TrafficPlan) -> bool:
+    revision = plan.sole_revision
+    return revision is not None and not any(
+        rs.available_count for rs in obs.replica_sets if rs.hash == revision
+    )
 
 
 def plan_for(obs: Observation, stable_hash: str, canary_hash: str, weight_bp: int) -> TrafficPlan:

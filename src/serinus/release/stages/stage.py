@@ -71,7 +71,9 @@ def view(obs: Observation) -> View:
             before = _stable(obs.status, old) or landed
             return View(Stage.ROLLING, stable=before, landed=landed, canary=canary)
         return View(Stage.BACK, stable=landed, landed=landed, canary=canary)
-    stable = _stable(obs.status, running)
+    # At N = 0 nothing runs; what an abort protects is then the revision that would.
+    others = [rs for rs in own if rs.template != target.template]
+    stable = _stable(obs.status, running or (others if target.replica_count == 0 else []))
     return View(_unlanded(obs, target, running, stable), stable, None, canary, tuple(equal))
 
 
