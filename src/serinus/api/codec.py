@@ -142,8 +142,10 @@ def decode_status(found: Mapping[str, Any]) -> Status:
     try:
         return msgspec.convert(_from_wire(found), Status)
     except (msgspec.ValidationError, ValueError) as error:
+        path, colon, problem = _path_first(str(error)).partition(": ")
         raise InvalidInput(
-            "status", [f"{_path_first(str(error))}; it was written by another version of serinus"]
+            "status",
+            [f"{_camel(path)}{colon}{problem}; it was written by another version of serinus"],
         ) from error
 
 
@@ -231,6 +233,11 @@ def _to_wire(value: Any) -> Any:
 
 
 def _from_wire(value: Any) -> Any:
+    """Name fields as the model does.
+
+    Raises:
+        ValueError: a time or a weight is none; its field stands before the colon.
+    """
     if isinstance(value, list):
         return [_from_wire(item) for item in value]
     if not isinstance(value, Mapping):
@@ -238,12 +245,16 @@ def _from_wire(value: Any) -> Any:
     plain: dict[str, Any] = {}
     for key, item in value.items():
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in key)
-        if name.endswith("_time"):
-            plain[name.removesuffix("_time") + "_ms"] = timestamps.parse(item)
-        elif name in ("weight", "weight_asked"):
-            plain[name + "_bp"] = text.parse_weight(repr(item))
-        else:
-            plain[name] = _from_wire(item)
+        try:
+            if name.endswith("_time"):
+                plain[name.removesuffix("_time") + "_ms"] = timestamps.parse(str(item))
+                continue
+            if name in ("weight", "weight_asked"):
+                plain[name + "_bp"] = text.parse_weight(repr(item))
+                continue
+        except (InvalidInput, ValueError) as error:
+            raise ValueError(f"{key}: {error}") from error
+        plain[name] = _from_wire(item)
     return plain
 
 

@@ -10,7 +10,7 @@ from serinus.errors import InvalidInput
 from serinus.release.model import Pause, SetWeight, Step
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
+_PART = re.compile(r"(\d+)(ms|s|m|h|d)", re.ASCII)
 DURATION_MS_MAX = 365 * 86_400_000
 
 
