@@ -227,11 +227,12 @@ def _set_template(replica_set: Manifest, objects: Objects) -> Write:
         target=_ref(target),
         why=f"set the template back to that of {replica_set['metadata']['name']}",
         body=[
-            {
-                "op": "test",
-                "path": "/metadata/resourceVersion",
-                "value": target["metadata"]["resourceVersion"],
-            },
+            # Not the version of the whole object, which every pod changes: an answered command is
+            # not repeated. What matters is that nobody changed the spec.
+            *(
+                {"op": "test", "path": f"/metadata/{key}", "value": target["metadata"][key]}
+                for key in ("uid", "generation")
+            ),
             {
                 "op": "replace",
                 "path": "/spec/template",

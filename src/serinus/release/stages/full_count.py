@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serinus.release.decision import Reason, ScaleStable
 from serinus.release.model import Status
-from serinus.release.observation import Target
+from serinus.release.observation import ReplicaSet, Target
 from serinus.release.stages.draft import Draft
 from serinus.release.words import counted
 
@@ -42,6 +42,11 @@ def give_back(draft: Draft) -> bool:
     scale_stable(draft, n)
     draft.note(Reason.STABLE_SCALED, f"stable back to {counted(n, 'pod')}")
     return False
+
+
+def staying_count(stable: ReplicaSet, target: Target) -> int:
+    """Return how many stable pods are available and will not be taken away for want of replicas."""
+    return min(stable.available_count, stable.wanted_count, target.replica_count)
 
 
 def arrived(draft: Draft) -> None:

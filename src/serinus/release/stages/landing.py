@@ -79,7 +79,7 @@ def _unfinished(draft: Draft, target: Target) -> None:
 
 def _busy(draft: Draft) -> Phase:
     phase = draft.status.phase
-    return Phase.PROGRESSING if phase.at_rest else phase
+    return Phase.PROGRESSING if phase.at_rest or phase is Phase.PAUSED else phase
 
 
 def _finish(draft: Draft, target: Target) -> None:

@@ -9,7 +9,7 @@ from serinus.release.decision import DeleteCanary, Reason
 from serinus.release.model import Phase
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
-from serinus.release.stages.full_count import full_count, give_back
+from serinus.release.stages.full_count import full_count, give_back, staying_count
 from serinus.release.stages.route import follow, plan_for, standing_elsewhere
 from serinus.traffic.plan import TrafficPlan
 
@@ -98,10 +98,11 @@ def _stable_can_carry(draft: Draft, target: Target) -> bool:
     give_back(draft)
     needed = max(1, n - n // 4) if n else 0
     already = draft.status.shown is not None and draft.status.shown.route == stable.hash
-    if stable.available_count < needed and not already:
+    staying = staying_count(stable, target)
+    if staying < needed and not already:
         draft.wait(
             Reason.STABLE_NOT_READY,
-            f"{stable.available_count} of at least {needed} stable pods are available",
+            f"{staying} of at least {needed} stable pods are available",
         )
         return False
     return True

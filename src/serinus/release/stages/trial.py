@@ -17,7 +17,7 @@ from serinus.release.model import Pause, Phase, Progress, Promotion, SetWeight, 
 from serinus.release.observation import Target
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
-from serinus.release.stages.full_count import arrived, full_count, scale_stable
+from serinus.release.stages.full_count import arrived, full_count, scale_stable, staying_count
 from serinus.release.stages.route import follow, plan_for
 from serinus.release.words import counted, seconds
 from serinus.traffic import registry
@@ -136,7 +136,11 @@ def _goal(draft: Draft, target: Target, weight_bp: int) -> Capacity:
     router = registry.router(spec.router)
     goal = router.capacity(n, weight_bp, mode=spec.mode, surge=target.surge)
     # At weight 0 one canary runs all the same: to be looked at before users meet it.
-    return Capacity(stable=goal.stable, canary=max(goal.canary, min(n, 1)))
+    canary = max(goal.canary, min(n, 1))
+    if spec.mode is Mode.SURGE:
+        return Capacity(stable=goal.stable, canary=canary)
+    room = n + (1 if target.surge else 0) - canary
+    return Capacity(stable=min(goal.stable, max(1, room)), canary=canary)
 
 
 def trial(draft: Draft) -> None:
@@ -236,7 +240,7 @@ def _must_share(draft: Draft, target: Target, weight_bp: int) -> bool:
     if weight_bp == 0:
         n = full_count(draft.status, target)
         fewest = n if target.surge else n - 1
-        return narrowed != draft.stable.hash and draft.stable.available_count < fewest
+        return narrowed != draft.stable.hash and staying_count(draft.stable, target) < fewest
     return True
 
 
