@@ -22,7 +22,7 @@ from tests.end_to_end.terminal import (
 )
 
 __all__ = ["kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 MANIFEST = """\
 apiVersion: serinus.dev/v1alpha1

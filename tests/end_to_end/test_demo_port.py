@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.stage import BIN, NODE_PORT
 
-pytestmark = pytest.mark.xdist_group("node-port-32600")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 def test_the_demo_refuses_a_port_that_another_program_has(tmp_path: Path) -> None:

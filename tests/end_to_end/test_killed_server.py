@@ -17,7 +17,7 @@ from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
 from tests.end_to_end.kubectl_session import Kubectl, wait_for
 
-pytestmark = pytest.mark.xdist_group("life-cycle")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 class Load:

@@ -16,7 +16,7 @@ from serinus.local_cluster import daemons
 from serinus.local_cluster.lifecycle import SERVER, LocalCluster
 from tests.end_to_end.stage import STABLE, Stage, under_load
 
-pytestmark = [pytest.mark.xdist_group("node-port-32600")]
+pytestmark = [pytest.mark.xdist_group("local-cluster")]
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 SEED = 20_261_125

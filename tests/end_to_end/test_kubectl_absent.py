@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.kubectl_session import Kubectl, kubectl, kubectl_anywhere, local_cluster
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 INGRESS: dict[str, Any] = {
     "apiVersion": "networking.k8s.io/v1",

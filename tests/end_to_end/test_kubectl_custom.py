@@ -7,7 +7,7 @@ import pytest
 from tests.end_to_end.kubectl_session import Kubectl, kubectl, kubectl_anywhere, local_cluster
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 def test_a_custom_resource_is_served_as_its_definition_says(kubectl: Kubectl) -> None:

@@ -16,7 +16,7 @@ from tests.end_to_end.kubectl_session import (
 )
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 def _settings(kubectl: Kubectl, *names: str) -> None:

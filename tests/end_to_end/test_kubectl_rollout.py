@@ -19,7 +19,7 @@ from tests.end_to_end.kubectl_session import (
 )
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
 

@@ -10,7 +10,7 @@ import yaml
 from tests.end_to_end.kubectl_session import Kubectl, kubectl, kubectl_anywhere, local_cluster
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 def _deployment(image: str = "nginx:1.7.9", replicas: int | None = 0, **spec: Any) -> str:

@@ -30,7 +30,7 @@ from tests.end_to_end.terminal import (
 )
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = [pytest.mark.xdist_group("kubectl"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(180)]
 
 NOT_READY = "case $SERINUS_IMAGE in *never-ready) exit 1;; esac"
 RELEASE = ("release", "shop", "web=nginx:1.8.0", "--settle", "100ms")

@@ -19,7 +19,7 @@ from lightkube.types import PatchType
 from tests.end_to_end.kubectl_session import Kubectl, kubectl, kubectl_anywhere, local_cluster
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.end_to_end.kubectl_session import Kubectl, kubectl, kubectl_anywhere,
 from tests.end_to_end.terminal import REFUSED, Terminal, create, deployment, service
 
 __all__ = ["kubectl", "kubectl_anywhere", "local_cluster"]
-pytestmark = pytest.mark.xdist_group("kubectl")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 NO_PROCESS = "example.invalid/idle:1"
 """Nothing plays this image: the cases below need objects, not pods that serve."""

@@ -12,7 +12,7 @@ from serinus.load.outcome import ConnectionKind
 from serinus.load.report import Report, z_score
 from tests.end_to_end.stage import CANARY, STABLE, Ended, Stage, measure, under_load
 
-pytestmark = [pytest.mark.xdist_group("node-port-32600"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(300)]
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 RATE = 550

@@ -11,7 +11,7 @@ from serinus.load.outcome import ConnectionKind
 from serinus.load.report import Report
 from tests.end_to_end.stage import STABLE, Stage, under_load
 
-pytestmark = [pytest.mark.xdist_group("node-port-32600"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(300)]
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 RATE = 400

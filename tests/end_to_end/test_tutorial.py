@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.stage import BIN
 
-pytestmark = [pytest.mark.xdist_group("node-port-32600"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "first-canary.md"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.stage import STABLE, Stage
 
-pytestmark = pytest.mark.xdist_group("node-port-32600")
+pytestmark = pytest.mark.xdist_group("local-cluster")
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 

@@ -1,4 +1,4 @@
-"""An admission rule that changes the canary's template must not make a release go round in circles."""
+"""An admission rule that changes the canary's template makes no release go round in circles."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ def retarget(draft: Draft) -> None:
 
 
 def _rewritten(draft: Draft) -> None:
-    """Give up a canary that the cluster does not make of the same template: again would be the same."""
+    """Give up a canary that came out of another template: the next one would be no better."""
     message = (
-        f"the cluster changed the template of {draft.canary.name} when it was created (an admission "
-        f"rule that looks at names?), so it would not be what {draft.target.name} runs"
+        f"the cluster changed the template of {draft.canary.name} when it was created (an "
+        f"admission rule that looks at names?), so it would not be what {draft.target.name} runs"
     )
     draft.set(phase=Phase.ABORTING, message=message, promotion=None)
     draft.warn(Reason.TEMPLATE_REWRITTEN, message)
