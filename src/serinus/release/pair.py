@@ -205,7 +205,8 @@ def _reopen(obs: PairObservation, stable: ReplicaSet) -> PairDecision:
         and (pod["metadata"].get("labels") or {}).get(HASH_LABEL) not in (None, stable.hash)
     )
     if standing:
-        return PairDecision(waiting=f"{standing} other pods still stand")
+        verb = "stands" if standing == 1 else "stand"
+        return PairDecision(waiting=f"{counted(standing, 'other pod')} still {verb}")
     if obs.canary is not None and obs.canary.deleting:
         return PairDecision(waiting="the canary Deployment is still there")
     restore = ROUTER.restore(obs.live)
