@@ -93,18 +93,23 @@ class Draft:
             self.wait(Reason(route.waiting.reason), route.waiting.message)
         return route.in_force
 
+    def close(self, outcome: str, message: str) -> None:
+        """Enter the release that ran, if one did, into the history."""
+        if self.status.started_ms is None:
+            return
+        ended = Ended(
+            revision=self.status.revision,
+            outcome=outcome,
+            started_ms=self.status.started_ms,
+            ended_ms=self.now,
+            message=message,
+        )
+        history = (*self.status.history, ended)[-HISTORY_COUNT_MAX:]
+        self.set(history=history, started_ms=None)
+
     def end(self, phase: Phase, outcome: str, message: str) -> None:
         """Close the release that ran, if one did, and forget what only it needed."""
-        history = self.status.history
-        if self.status.started_ms is not None:
-            ended = Ended(
-                revision=self.status.revision,
-                outcome=outcome,
-                started_ms=self.status.started_ms,
-                ended_ms=self.now,
-                message=message,
-            )
-            history = (*history, ended)[-HISTORY_COUNT_MAX:]
+        self.close(outcome, message)
         self.status = Status(
             phase=phase,
             message=message,
@@ -113,7 +118,7 @@ class Draft:
             stable_hash=self.status.stable_hash,
             shown=self.status.shown,
             last_command=self.status.last_command,
-            history=history,
+            history=self.status.history,
         )
 
     def decision(self) -> Decision:

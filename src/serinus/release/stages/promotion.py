@@ -11,7 +11,7 @@ from serinus.release.decision import (
     Resume,
     ScaleCanary,
 )
-from serinus.release.model import Phase, Promotion
+from serinus.release.model import Phase, Promotion, Status
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import give_back, scale_stable
@@ -104,6 +104,11 @@ def _undo_window_open(draft: Draft) -> bool:
     return True
 
 
+def rolls_out(status: Status) -> bool:
+    """Tell whether the Deployment is let go on purpose, though it may not have begun to roll."""
+    return status.phase is Phase.PROMOTING and status.promotion is Promotion.ROLLING_UPDATE
+
+
 def roll(draft: Draft) -> None:
     """Let the Deployment roll the template out itself, beside the canary that keeps its share."""
     if not draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now)):
@@ -111,8 +116,11 @@ def roll(draft: Draft) -> None:
     if not give_back(draft):
         draft.wait(Reason.WAITING_FOR_PODS, f"{draft.target.name} gets its replicas back")
         return
-    draft.act(Resume())
-    draft.note(Reason.ROLLING_UPDATE, "the Deployment rolls out while the canary keeps its share")
+    if draft.target.paused:
+        draft.act(Resume())
+        draft.note(
+            Reason.ROLLING_UPDATE, "the Deployment rolls out while the canary keeps its share"
+        )
     draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the Deployment is complete")
 
 

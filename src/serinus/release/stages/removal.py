@@ -10,6 +10,7 @@ from serinus.release.model import Phase
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import full_count, give_back, staying_count
+from serinus.release.stages.promotion import hold
 from serinus.release.stages.route import follow, plan_for, standing_elsewhere
 from serinus.traffic.plan import TrafficPlan
 
@@ -22,6 +23,9 @@ def given_up(draft: Draft) -> None:
         draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
         return
     draft.set(phase=Phase.ABORTING)
+    if not target.paused:
+        # It was let go for a rolling update that has not begun.
+        hold(draft)
     if remove(draft):
         message = draft.status.message or "aborted by a person"
         draft.end(Phase.ABORTED, "Aborted", message)
@@ -45,7 +49,12 @@ def retarget(draft: Draft) -> None:
         return
     if draft.obs.status.started_ms is not None:
         draft.note(Reason.TARGET_CHANGED, "the template changed: its trial begins anew")
-    draft.set(phase=Phase.PROGRESSING, started_ms=None, promotion=None, undo_until_ms=None)
+    draft.close("Replaced", "the template was changed to another one")
+    draft.set(phase=Phase.PROGRESSING, promotion=None, undo_until_ms=None)
+    running = [rs for rs in draft.obs.owned_by(draft.target.uid) if rs.wanted_count]
+    if not draft.target.paused and len(running) == 1:
+        # A rollout that has begun is left to end: frozen half way, stable could not carry all.
+        hold(draft)
     remove(draft)
 
 

@@ -55,6 +55,7 @@ def start(draft: Draft) -> None:
     if draft.status.phase is Phase.DEGRADED:
         draft.set(phase=Phase.PROGRESSING, message="")
     if draft.status.started_ms is None or draft.status.revision != target.template:
+        draft.close("Replaced", "the template was changed to another one")
         draft.set(**_fresh(draft))
         draft.note(Reason.STARTED, f"a release of {target.name} begins")
     if not target.paused:
@@ -155,7 +156,7 @@ def trial(draft: Draft) -> None:
         draft.set(started_ms=draft.now)
     if draft.status.phase in (Phase.HEALTHY, Phase.DEGRADED, Phase.ABORTED):
         draft.set(phase=Phase.PROGRESSING, message="")
-    if not target.paused:
+    if not target.paused and not promotion.rolls_out(draft.status):
         promotion.hold(draft)
     if _deadline_exceeded(draft, target):
         return
