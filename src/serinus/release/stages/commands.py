@@ -46,6 +46,8 @@ def _no_release(draft: Draft) -> str:
         return "the adoption is under way and cannot be taken back; undo afterwards"
     if stage is Stage.ROLLING:
         return "the Deployment rolls out by itself; undo takes it back"
+    if stage is Stage.START:
+        return "the canary is not there yet"
     if phase is Phase.ABORTED:
         return "the release was aborted; retry starts it again"
     return "no release is running"
@@ -53,8 +55,6 @@ def _no_release(draft: Draft) -> str:
 
 def _promote(draft: Draft, _: Command) -> str:
     if draft.view.stage is not Stage.TRIAL:
-        if draft.view.stage is Stage.START:
-            return "the canary is not there yet"
         return _no_release(draft)
     if draft.status.phase is not Phase.PROMOTING:
         promotion.begin(draft)

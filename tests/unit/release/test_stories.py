@@ -1,0 +1,566 @@
+"""Single releases in which something comes in between: what is asked of each, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from serinus import errors
+from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
+from serinus.release.decide import decide
+from serinus.release.model import CommandVerb, Phase, Promotion
+from serinus.release.revision import RESTARTED_AT
+from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.router import Mode
+from serinus.traffic.write import Verb, Write
+from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of
+from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec
+
+OLD, NEW, NEWER = "shop:1", "shop:2", "shop:3"
+NO_SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+def at_rest(*, replicas: int = 4, strategy: Any = None, **spec: Any) -> ReleaseWorld:
+    deployment = {} if strategy is None else {"strategy": strategy}
+    world = ReleaseWorld(replicas=replicas, spec=a_spec(**spec), **deployment)
+    world.play()
+    return world
+
+
+def released(steps: str, image: str = NEW, **arguments: Any) -> ReleaseWorld:
+    """Return a world whose release waits for a person at its first pause."""
+    world = at_rest(steps=steps, **arguments)
+    world.set_image(image)
+    world.play_until(Phase.PAUSED)
+    return world
+
+
+def healthy_on(world: ReleaseWorld, image: str, replicas: int) -> None:
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    assert world.ready() == {image: replicas}
+    assert world.canary is None
+    assert HASH_LABEL not in world.selector()
+
+
+class Refusing(ReleaseWorld):
+    """A world that refuses the next write that fits."""
+
+    refuses: Callable[[Write], bool] = staticmethod(lambda _: False)
+
+    async def send(self, write: Write) -> None:
+        if self.refuses(write):
+            self.refuses = lambda _: False
+            raise errors.Conflict("somebody was faster")
+        await super().send(write)
+
+
+# Constant mode: N is the user's, whatever we hold stable at.
+
+
+@pytest.mark.parametrize(("replicas", "strategy"), [(2, NO_SURGE), (2, None), (1, None)])
+def test_constant_mode_with_one_or_two_pods_ends_with_as_many(replicas: int, strategy: Any) -> None:
+    world = at_rest(replicas=replicas, strategy=strategy, mode=Mode.CONSTANT, steps="50")
+    world.set_image(NEW)
+    healthy_on(world, NEW, replicas)
+
+
+def test_a_scaling_that_was_refused_after_it_was_noted_loses_no_replica() -> None:
+    world = Refusing(replicas=4, spec=a_spec("75", mode=Mode.CONSTANT))
+    world.play()
+    world.refuses = lambda write: write.why.startswith("scale stable")
+    world.set_image(NEW)
+    healthy_on(world, NEW, 4)
+
+
+def test_a_person_who_scales_in_constant_mode_sets_a_new_n() -> None:
+    world = released("50,pause", mode=Mode.CONSTANT)
+    world.change(DEPLOYMENTS, "shop", replicas=6)
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 6)
+
+
+@pytest.mark.parametrize("steps", ["75,pause", "100,pause"])
+def test_abort_in_constant_mode_waits_for_stable_before_it_takes_the_traffic_back(
+    steps: str,
+) -> None:
+    world = released(steps, mode=Mode.CONSTANT)
+    fewest = []
+    world.after_each_change = lambda: fewest.append(len(world.selected()))
+    world.give(CommandVerb.ABORT)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    assert world.ready() == {OLD: 4}
+    assert min(fewest) >= 3
+
+
+def test_stable_does_not_shrink_while_it_has_all_the_users() -> None:
+    world = at_rest(replicas=4, mode=Mode.CONSTANT, steps="0,pause,75")
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    assert world.served_images() == {OLD}
+    fewest = []
+    world.after_each_change = lambda: fewest.append(len(world.selected()))
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+    assert min(fewest) >= 4
+
+
+def test_back_to_0_in_constant_mode_brings_stable_back_first() -> None:
+    world = released("75,pause", mode=Mode.CONSTANT)
+    fewest = []
+    world.after_each_change = lambda: fewest.append(len(world.selected()))
+    world.give(CommandVerb.SET_WEIGHT, weight_bp=0)
+    world.round()
+    world.play_to_waiting("WaitingForPerson")
+    assert world.served_images() == {OLD}
+    assert min(fewest) >= 4
+
+
+def test_a_template_that_is_set_back_before_its_canary_is_there_gives_n_back() -> None:
+    world = at_rest(replicas=3, strategy=NO_SURGE, mode=Mode.CONSTANT, steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: any("scale stable" in write.why for write in done.sent))
+    world.set_image(OLD)
+    healthy_on(world, OLD, 3)
+
+
+def test_our_own_scaling_is_not_taken_for_one_pod_that_cannot_be_shared_out() -> None:
+    world = at_rest(replicas=2, strategy=NO_SURGE, mode=Mode.CONSTANT, steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: any("scale stable" in write.why for write in done.sent))
+    done = world.play()
+    assert done.decision.status.phase is Phase.HEALTHY
+
+
+# N changes in Surge mode.
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 6])
+def test_a_person_who_scales_in_surge_mode_gets_the_pods_at_once(replicas: int) -> None:
+    world = released("50,pause")
+    world.change(DEPLOYMENTS, "shop", replicas=replicas)
+    world.play_until(Phase.PAUSED)
+    assert world.ready() == {OLD: replicas, NEW: replicas}
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, replicas)
+
+
+@pytest.mark.parametrize("replicas", [2, 6])
+def test_a_scaling_right_before_the_adoption_is_followed(replicas: int) -> None:
+    world = at_rest(steps="50", undo_window_ms=60_000)
+    world.set_image(NEW)
+    world.play_to_waiting("WaitingForUndoWindow")
+    world.now += 60_000
+    world.change(DEPLOYMENTS, "shop", replicas=replicas)
+    healthy_on(world, NEW, replicas)
+
+
+@pytest.mark.parametrize("replicas", [2, 6])
+def test_a_scaling_while_the_pods_are_handed_over_ends_with_that_many(replicas: int) -> None:
+    world = at_rest(steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: any(write.why.startswith("hand the") for write in done.sent))
+    world.change(DEPLOYMENTS, "shop", replicas=replicas)
+    healthy_on(world, NEW, replicas)
+
+
+# The target changes.
+
+
+@pytest.mark.parametrize("reason", ["WaitingForUndoWindow", "WaitingForSettle"])
+def test_a_new_template_during_the_promotion_starts_a_trial_of_its_own(reason: str) -> None:
+    world = at_rest(steps="50,100", undo_window_ms=60_000)
+    world.set_image(NEW)
+    world.play_to_waiting(reason)
+    world.set_image(NEWER)
+    healthy_on(world, NEWER, 4)
+    assert [e.outcome for e in world.status.history] == ["Replaced", "Promoted"]
+
+
+def test_a_new_template_while_the_pods_are_handed_over_is_tried_after_all() -> None:
+    world = at_rest(steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: any(write.why.startswith("hand the") for write in done.sent))
+    world.set_image(NEWER)
+    healthy_on(world, NEWER, 4)
+
+
+def test_a_template_that_is_set_back_ends_the_release() -> None:
+    world = released("50,pause")
+    world.set_image(OLD)
+    healthy_on(world, OLD, 4)
+    assert [e.outcome for e in world.status.history] == ["TargetRestored"]
+
+
+# Commands.
+
+
+def test_abort_in_the_undo_window_brings_the_old_revision_back() -> None:
+    world = at_rest(steps="50", undo_window_ms=60_000)
+    world.set_image(NEW)
+    world.play_to_waiting("WaitingForUndoWindow")
+    assert world.served_images() == {NEW}
+    world.give(CommandVerb.ABORT)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    assert world.ready() == {OLD: 4}
+    assert [e.outcome for e in world.status.history] == ["Aborted"]
+
+
+def test_a_weight_down_and_up_by_hand_and_resume_goes_on() -> None:
+    world = released("50,pause,50,pause")
+    for percent, pods in ((25, 1), (50, 4), (0, 1)):
+        world.give(CommandVerb.SET_WEIGHT, weight_bp=percent * 100)
+        world.round()
+        world.play_to_waiting("WaitingForPerson")
+        assert world.ready()[NEW] == pods
+    assert world.served_images() == {OLD}
+    world.give(CommandVerb.RESUME)
+    world.play_until(Phase.PAUSED)
+    assert world.ready()[NEW] == 4
+    assert world.served_images() == {OLD, NEW}
+
+
+def test_resume_cuts_a_timed_pause_short() -> None:
+    world = at_rest(steps="25,pause:1h")
+    world.set_image(NEW)
+    world.play_to_waiting("WaitingForPause")
+    before = world.now
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+    assert world.now < before + 60_000
+
+
+def test_skip_leaves_the_last_step_and_then_there_is_none() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.SKIP)
+    healthy_on(world, NEW, 4)
+    world = released("25,pause")
+    world.set_status(_with(world, step_index=2, held_by_person=True))
+    world.give(CommandVerb.SKIP)
+    world.round()
+    assert _answer(world) == "there is no step left to skip"
+
+
+def test_retry_tries_the_same_template_again() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.ABORT)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    world.give(CommandVerb.RETRY)
+    world.play_until(Phase.PAUSED)
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 4)
+    assert [e.outcome for e in world.status.history] == ["Aborted", "Promoted"]
+
+
+def test_undo_after_a_promotion_tries_the_old_template() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 4)
+    world.give(CommandVerb.UNDO)
+    world.play_until(Phase.PAUSED)
+    assert world.ready() == {NEW: 4, OLD: 1}
+
+
+def test_undo_takes_back_a_rolling_update_that_does_not_become_ready() -> None:
+    world = at_rest(steps="25,pause", promotion=Promotion.ROLLING_UPDATE)
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    world.broken.add(NEW)
+    world.give(CommandVerb.PROMOTE)
+    world.play(lambda _: world.wanted().get(NEW, 0) > 1)
+    world.give(CommandVerb.UNDO)
+    healthy_on(world, OLD, 4)
+
+
+def test_undo_is_done_though_pods_changed_the_deployment_meanwhile() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.UNDO)
+    undo = {
+        "uid": world.get(DEPLOYMENTS, "shop")["metadata"]["uid"],
+        "generation": world.get(DEPLOYMENTS, "shop")["metadata"]["generation"],
+    }
+    world.round()
+    done = world.round()
+    assert done is not None
+    (write,) = [w for w in world.sent if w.verb is Verb.JSON]
+    assert {t["path"].rpartition("/")[2]: t["value"] for t in write.body[:-1]} == undo
+    healthy_on(world, OLD, 4)
+
+
+def test_a_command_is_answered_once() -> None:
+    world = released("25,pause,50,pause")
+    world.give(CommandVerb.RESUME)
+    world.play_until(Phase.PAUSED)
+    assert world.status.step_index == 3
+    for _ in range(3):
+        world.round()
+    assert world.status.step_index == 3
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "words"),
+    [
+        (CommandVerb.PROMOTE, {}, "no release is running"),
+        (CommandVerb.ABORT, {}, "no release is running"),
+        (CommandVerb.PAUSE, {}, "no release is running"),
+        (CommandVerb.RESUME, {}, "no release is running"),
+        (CommandVerb.SKIP, {}, "no release is running"),
+        (CommandVerb.SET_WEIGHT, {"weight_bp": 1}, "no release is running"),
+        (CommandVerb.RETRY, {}, "only an aborted release can be tried again"),
+        (CommandVerb.UNDO, {}, "there is no earlier revision to go back to"),
+        (CommandVerb.ABORT, {"revision": "other"}, "the template changed since"),
+        (CommandVerb.ABORT, {"step_index": 3}, "given at step 4, the release is at step 1"),
+    ],
+)
+def test_at_rest_commands_are_refused_with_the_reason(
+    verb: CommandVerb, arguments: Any, words: str
+) -> None:
+    world = at_rest()
+    world.give(verb, **arguments)
+    world.round()
+    assert words in _answer(world)
+    assert not world.sent[1:]
+
+
+def test_commands_that_do_not_fit_the_moment_are_refused() -> None:
+    world = released("25,pause", undo_window_ms=60_000)
+    for verb, words in (
+        (CommandVerb.RETRY, "only an aborted release"),
+        (CommandVerb.SET_WEIGHT, "it names no weight"),
+    ):
+        world.give(verb)
+        world.round()
+        assert words in _answer(world)
+    world.give(CommandVerb.PROMOTE)
+    world.play_to_waiting("WaitingForUndoWindow")
+    for verb, words in (
+        (CommandVerb.PAUSE, "abort takes it back"),
+        (CommandVerb.RESUME, "not paused"),
+        (CommandVerb.SKIP, "no release"),
+    ):
+        world.give(verb)
+        world.round()
+        assert words in _answer(world)
+    world.give(CommandVerb.PROMOTE)
+    world.round()
+    assert _answer(world) == ""
+
+
+def test_after_an_abort_the_way_on_is_named() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.ABORT)
+    world.round()
+    world.give(CommandVerb.RETRY)
+    world.round()
+    assert _answer(world) == "the abort is still under way"
+    world.play()
+    world.give(CommandVerb.PROMOTE)
+    world.round()
+    assert _answer(world) == "the release was aborted; retry starts it again"
+    world.give(CommandVerb.ABORT)
+    world.round()
+    assert _answer(world) == ""
+
+
+def test_during_the_hand_over_abort_and_undo_are_refused() -> None:
+    world = at_rest(steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: any(write.why.startswith("hand the") for write in done.sent))
+    for verb in (CommandVerb.ABORT, CommandVerb.UNDO, CommandVerb.PROMOTE):
+        world.give(verb)
+        world.round()
+        assert "cannot be taken back; undo afterwards" in _answer(world)
+
+
+def test_pause_holds_a_release_where_it_is() -> None:
+    world = at_rest(steps="25,50")
+    world.set_image(NEW)
+    world.play(lambda done: any(write.verb is Verb.CREATE for write in done.sent))
+    world.give(CommandVerb.PAUSE)
+    world.play_until(Phase.PAUSED)
+    count = len(world.sent)
+    world.now += 3_600_000
+    for _ in range(3):
+        world.round()
+    assert len(world.sent) == count
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+
+
+def test_a_spec_that_is_paused_holds_a_release_until_it_is_not() -> None:
+    world = at_rest(steps="25,50", paused=True)
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    world.set_spec(paused=False)
+    healthy_on(world, NEW, 4)
+
+
+# Pods and objects are lost.
+
+
+def test_when_stable_loses_all_pods_the_service_opens_and_the_release_goes_on() -> None:
+    world = released("0,pause,25")
+    assert world.served_images() == {OLD}
+    for pod in world.selected():
+        world.kill(pod)
+    world.round()
+    assert world.served_images() == {NEW}
+    world.play_until(Phase.PAUSED)
+    assert world.served_images() == {OLD}
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+
+
+def test_when_the_canary_loses_all_pods_at_100_percent_the_users_go_back_to_stable() -> None:
+    world = released("100,pause")
+    assert world.served_images() == {NEW}
+    world.broken.add(NEW)
+    for pod in world.selected():
+        world.kill(pod)
+    world.round()
+    assert world.served_images() == {OLD}
+    assert world.play().decision.status.phase is Phase.ABORTED
+    assert world.ready() == {OLD: 4}
+
+
+def test_a_canary_that_a_person_deletes_is_made_again() -> None:
+    world = released("50,pause")
+    world.delete_ours()
+    world.quiet()
+    world.give(CommandVerb.RESUME)
+    world.round()
+    assert _answer(world) == "the canary is not there yet"
+    world.play_to_waiting("WaitingForPerson")
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+
+
+def test_without_a_service_a_release_waits_and_goes_on_when_it_is_back() -> None:
+    world = released("50,pause")
+    world.delete(SERVICES, "shop")
+    world.give(CommandVerb.RESUME)
+    world.play_to_waiting("WaitingForRoute")
+    world.apply(a_service())
+    healthy_on(world, NEW, 4)
+
+
+def test_without_its_deployment_a_release_is_degraded_and_the_service_open() -> None:
+    world = released("100,pause")
+    world.delete(DEPLOYMENTS, "shop")
+    done = world.play()
+    assert done.decision.status.phase is Phase.DEGRADED
+    assert done.decision.status.message == "Deployment shop is not there"
+    assert HASH_LABEL not in world.selector()
+    world.apply(a_deployment(image=NEW, replicas=2))
+    healthy_on(world, NEW, 2)
+
+
+# The rest.
+
+
+def test_a_blocking_finding_that_goes_away_lets_the_release_go_on() -> None:
+    world = at_rest(replicas=1, steps="5")
+    world.set_image(NEW)
+    done = world.play()
+    assert done.decision.status.phase is Phase.DEGRADED
+    assert "cannot express 5 %" in done.decision.status.message
+    assert world.ready() == {OLD: 1}
+    world.change(DEPLOYMENTS, "shop", replicas=6)
+    healthy_on(world, NEW, 6)
+
+
+def test_a_deadline_aborts_or_where_that_is_not_wished_degrades() -> None:
+    world = at_rest(steps="25")
+    world.broken.add(NEW)
+    world.set_image(NEW)
+    done = world.play()
+    assert done.decision.status.phase is Phase.ABORTED
+    assert "0 of 1 canary pods became available" in done.decision.status.message
+    world = at_rest(steps="25", abort_on_deadline=False)
+    world.broken.add(NEW)
+    world.set_image(NEW)
+    assert world.play().decision.status.phase is Phase.DEGRADED
+    assert world.served_images() == {OLD}
+    world.broken.clear()
+    healthy_on(world, NEW, 4)
+
+
+def test_a_fix_goes_out_at_once_where_nothing_serves() -> None:
+    world = ReleaseWorld(spec=a_spec("25,pause"))
+    world.broken.add(OLD)
+    world.quiet()
+    world.set_image(NEW)
+    healthy_on(world, NEW, 3)
+
+
+def test_a_restart_goes_out_at_once() -> None:
+    world = at_rest(steps="25,pause")
+    before = {pod["metadata"]["uid"] for pod in world.pods()}
+    world.set_image(OLD, **{RESTARTED_AT: "2026-01-01T00:00:00Z"})
+    healthy_on(world, OLD, 4)
+    assert not before & {pod["metadata"]["uid"] for pod in world.pods()}
+
+
+def test_a_release_that_is_let_out_does_not_say_that_it_is_paused() -> None:
+    world = released("25,pause")
+    world.change(DEPLOYMENTS, "shop", replicas=0)
+    world.quiet()
+    world.round()
+    assert world.status.phase is Phase.PROGRESSING
+
+
+def test_a_clock_that_is_set_back_only_makes_waits_longer() -> None:
+    world = released("25,pause,50,pause:1m")
+    world.now -= 3_600_000
+    world.give(CommandVerb.RESUME)
+    healthy_on(world, NEW, 4)
+
+
+def test_a_rolling_update_without_surge_is_let_go_once() -> None:
+    world = at_rest(replicas=1, strategy=NO_SURGE, steps="100", promotion=Promotion.ROLLING_UPDATE)
+    world.set_image(NEW)
+    world.play(lambda done: any(write.why.startswith("let the Dep") for write in done.sent))
+    world.round()
+    world.round()
+    assert sum(why.startswith("let the Deployment") for why in world.whys()) == 1
+    healthy_on(world, NEW, 1)
+
+
+def test_adoption_starts_no_pod() -> None:
+    world = released("50,pause")
+    before = {p["metadata"]["uid"] for p in world.pods() if image_of(p) == NEW}
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 4)
+    assert {p["metadata"]["uid"] for p in world.pods()} == before
+
+
+def test_deciding_twice_on_the_same_world_decides_the_same() -> None:
+    world = at_rest(steps="25")
+    world.set_image(NEW)
+    world.play()
+    for done in world.rounds:
+        again = decide(done.observation, world.now)
+        assert decide(done.observation, world.now) == again
+
+
+def test_a_release_at_rest_writes_its_record_once() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.PROMOTE)
+    world.play()
+    before = world.status
+    world.now += 10 * SETTLE_MS
+    world.round()
+    assert world.status == before
+    assert world.status.message == "every pod of shop runs the new revision"
+
+
+def _with(world: ReleaseWorld, **changes: Any) -> Any:
+    return msgspec.structs.replace(world.status, **changes)
+
+
+def _answer(world: ReleaseWorld) -> str:
+    last = world.status.last_command
+    assert last is not None
+    return last.message
