@@ -217,7 +217,7 @@ def _encode_step(step: Step) -> v1alpha1.Step:
 
 def _to_wire(value: Any) -> Any:
     """Name fields as Kubernetes does, and say instants and weights as people read them."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_to_wire(item) for item in value]
     if not isinstance(value, dict):
         return value

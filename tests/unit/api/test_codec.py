@@ -120,12 +120,28 @@ def test_a_release_goes_to_the_wire_and_back(
 @given(statuses)
 def test_the_wire_says_times_as_texts_and_weights_in_percent(status: Status) -> None:
     wire = codec.encode_status(status)
-    assert not [key for key in wire if key.endswith(("Ms", "Bp"))]
+    assert not [key for key in keys_of(wire) if "_" in key or key.endswith(("Ms", "Bp"))]
+    if status.history:
+        assert wire["history"][0]["startedTime"].endswith("Z")
     assert wire["phase"] == status.phase.value
     if status.weight_bp:
         assert round(wire["weight"] * 100) == status.weight_bp
     if status.started_ms is not None:
         assert wire["startedTime"].endswith("Z")
+
+
+def keys_of(found: Any) -> list[str]:
+    """Return every key at any depth."""
+    if isinstance(found, list):
+        return [key for item in found for key in keys_of(item)]
+    if not isinstance(found, dict):
+        return []
+    return [*found, *(key for item in found.values() for key in keys_of(item))]
+
+
+def test_a_record_of_before_that_had_plain_milliseconds_in_its_history_is_read() -> None:
+    wire = {"history": [{"revision": "x", "outcome": "y", "started_ms": 1, "ended_ms": 2}]}
+    assert codec.decode_status(wire).history == (Ended("x", "y", 1, 2),)
 
 
 def a_manifest(**spec: Any) -> dict[str, Any]:
