@@ -82,7 +82,7 @@ def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 30.0) ->
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     folder = StateFolder(tmp_path_factory.mktemp("local") / "state")
     cluster = LocalCluster(folder, "test")
@@ -91,7 +91,7 @@ def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
     cluster.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kubectl_anywhere(
     local_cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Kubectl:
