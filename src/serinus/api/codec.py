@@ -45,6 +45,8 @@ def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Releas
     Raises:
         InvalidInput: with the field path of each thing that is wrong.
     """
+    if not isinstance(found, Mapping):
+        raise InvalidInput(source, ["not an object with fields; it is no CanaryRelease"])
     wrong = [
         f"{field}: {found.get(field)!r} is not {known!r}"
         for field, known in (("apiVersion", v1alpha1.API_VERSION), ("kind", v1alpha1.KIND))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from serinus import errors
@@ -15,34 +14,19 @@ from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.revision import RESTARTED_AT
 from serinus.traffic.replica_ratio import HASH_LABEL
 from serinus.traffic.router import Mode
-from serinus.traffic.write import Verb, Write
+from serinus.traffic.write import Write
 from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of
+from tests.unit.release.stories import (
+    NEW,
+    NEWER,
+    NO_SURGE,
+    OLD,
+    answer_of,
+    at_rest,
+    healthy_on,
+    released,
+)
 from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec
-
-OLD, NEW, NEWER = "shop:1", "shop:2", "shop:3"
-NO_SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
-
-
-def at_rest(*, replicas: int = 4, strategy: Any = None, **spec: Any) -> ReleaseWorld:
-    deployment = {} if strategy is None else {"strategy": strategy}
-    world = ReleaseWorld(replicas=replicas, spec=a_spec(**spec), **deployment)
-    world.play()
-    return world
-
-
-def released(steps: str, image: str = NEW, **arguments: Any) -> ReleaseWorld:
-    """Return a world whose release waits for a person at its first pause."""
-    world = at_rest(steps=steps, **arguments)
-    world.set_image(image)
-    world.play_until(Phase.PAUSED)
-    return world
-
-
-def healthy_on(world: ReleaseWorld, image: str, replicas: int) -> None:
-    assert world.play().decision.status.phase is Phase.HEALTHY
-    assert world.ready() == {image: replicas}
-    assert world.canary is None
-    assert HASH_LABEL not in world.selector()
 
 
 class Refusing(ReleaseWorld):
@@ -194,209 +178,6 @@ def test_a_template_that_is_set_back_ends_the_release() -> None:
     assert [e.outcome for e in world.status.history] == ["TargetRestored"]
 
 
-# Commands.
-
-
-def test_abort_in_the_undo_window_brings_the_old_revision_back() -> None:
-    world = at_rest(steps="50", undo_window_ms=60_000)
-    world.set_image(NEW)
-    world.play_to_waiting("WaitingForUndoWindow")
-    assert world.served_images() == {NEW}
-    world.give(CommandVerb.ABORT)
-    assert world.play().decision.status.phase is Phase.ABORTED
-    assert world.ready() == {OLD: 4}
-    assert [e.outcome for e in world.status.history] == ["Aborted"]
-
-
-def test_a_weight_down_and_up_by_hand_and_resume_goes_on() -> None:
-    world = released("50,pause,50,pause")
-    for percent, pods in ((25, 1), (50, 4), (0, 1)):
-        world.give(CommandVerb.SET_WEIGHT, weight_bp=percent * 100)
-        world.round()
-        world.play_to_waiting("WaitingForPerson")
-        assert world.ready()[NEW] == pods
-    assert world.served_images() == {OLD}
-    world.give(CommandVerb.RESUME)
-    world.play_until(Phase.PAUSED)
-    assert world.ready()[NEW] == 4
-    assert world.served_images() == {OLD, NEW}
-
-
-def test_resume_cuts_a_timed_pause_short() -> None:
-    world = at_rest(steps="25,pause:1h")
-    world.set_image(NEW)
-    world.play_to_waiting("WaitingForPause")
-    before = world.now
-    world.give(CommandVerb.RESUME)
-    healthy_on(world, NEW, 4)
-    assert world.now < before + 60_000
-
-
-def test_skip_leaves_the_last_step_and_then_there_is_none() -> None:
-    world = released("25,pause")
-    world.give(CommandVerb.SKIP)
-    healthy_on(world, NEW, 4)
-    world = released("25,pause")
-    world.set_status(_with(world, step_index=2, held_by_person=True))
-    world.give(CommandVerb.SKIP)
-    world.round()
-    assert _answer(world) == "there is no step left to skip"
-
-
-def test_retry_tries_the_same_template_again() -> None:
-    world = released("25,pause")
-    world.give(CommandVerb.ABORT)
-    assert world.play().decision.status.phase is Phase.ABORTED
-    world.give(CommandVerb.RETRY)
-    world.play_until(Phase.PAUSED)
-    world.give(CommandVerb.PROMOTE)
-    healthy_on(world, NEW, 4)
-    assert [e.outcome for e in world.status.history] == ["Aborted", "Promoted"]
-
-
-def test_undo_after_a_promotion_tries_the_old_template() -> None:
-    world = released("25,pause")
-    world.give(CommandVerb.PROMOTE)
-    healthy_on(world, NEW, 4)
-    world.give(CommandVerb.UNDO)
-    world.play_until(Phase.PAUSED)
-    assert world.ready() == {NEW: 4, OLD: 1}
-
-
-def test_undo_takes_back_a_rolling_update_that_does_not_become_ready() -> None:
-    world = at_rest(steps="25,pause", promotion=Promotion.ROLLING_UPDATE)
-    world.set_image(NEW)
-    world.play_until(Phase.PAUSED)
-    world.broken.add(NEW)
-    world.give(CommandVerb.PROMOTE)
-    world.play(lambda _: world.wanted().get(NEW, 0) > 1)
-    world.give(CommandVerb.UNDO)
-    healthy_on(world, OLD, 4)
-
-
-def test_undo_is_done_though_pods_changed_the_deployment_meanwhile() -> None:
-    world = released("25,pause")
-    world.give(CommandVerb.UNDO)
-    undo = {
-        "uid": world.get(DEPLOYMENTS, "shop")["metadata"]["uid"],
-        "generation": world.get(DEPLOYMENTS, "shop")["metadata"]["generation"],
-    }
-    world.round()
-    done = world.round()
-    assert done is not None
-    (write,) = [w for w in world.sent if w.verb is Verb.JSON]
-    assert {t["path"].rpartition("/")[2]: t["value"] for t in write.body[:-1]} == undo
-    healthy_on(world, OLD, 4)
-
-
-def test_a_command_is_answered_once() -> None:
-    world = released("25,pause,50,pause")
-    world.give(CommandVerb.RESUME)
-    world.play_until(Phase.PAUSED)
-    assert world.status.step_index == 3
-    for _ in range(3):
-        world.round()
-    assert world.status.step_index == 3
-
-
-@pytest.mark.parametrize(
-    ("verb", "arguments", "words"),
-    [
-        (CommandVerb.PROMOTE, {}, "no release is running"),
-        (CommandVerb.ABORT, {}, "no release is running"),
-        (CommandVerb.PAUSE, {}, "no release is running"),
-        (CommandVerb.RESUME, {}, "no release is running"),
-        (CommandVerb.SKIP, {}, "no release is running"),
-        (CommandVerb.SET_WEIGHT, {"weight_bp": 1}, "no release is running"),
-        (CommandVerb.RETRY, {}, "only an aborted release can be tried again"),
-        (CommandVerb.UNDO, {}, "there is no earlier revision to go back to"),
-        (CommandVerb.ABORT, {"revision": "other"}, "the template changed since"),
-        (CommandVerb.ABORT, {"step_index": 3}, "given at step 4, the release is at step 1"),
-    ],
-)
-def test_at_rest_commands_are_refused_with_the_reason(
-    verb: CommandVerb, arguments: Any, words: str
-) -> None:
-    world = at_rest()
-    world.give(verb, **arguments)
-    world.round()
-    assert words in _answer(world)
-    assert not world.sent[1:]
-
-
-def test_commands_that_do_not_fit_the_moment_are_refused() -> None:
-    world = released("25,pause", undo_window_ms=60_000)
-    for verb, words in (
-        (CommandVerb.RETRY, "only an aborted release"),
-        (CommandVerb.SET_WEIGHT, "it names no weight"),
-    ):
-        world.give(verb)
-        world.round()
-        assert words in _answer(world)
-    world.give(CommandVerb.PROMOTE)
-    world.play_to_waiting("WaitingForUndoWindow")
-    for verb, words in (
-        (CommandVerb.PAUSE, "abort takes it back"),
-        (CommandVerb.RESUME, "not paused"),
-        (CommandVerb.SKIP, "no release"),
-    ):
-        world.give(verb)
-        world.round()
-        assert words in _answer(world)
-    world.give(CommandVerb.PROMOTE)
-    world.round()
-    assert _answer(world) == ""
-
-
-def test_after_an_abort_the_way_on_is_named() -> None:
-    world = released("25,pause")
-    world.give(CommandVerb.ABORT)
-    world.round()
-    world.give(CommandVerb.RETRY)
-    world.round()
-    assert _answer(world) == "the abort is still under way"
-    world.play()
-    world.give(CommandVerb.PROMOTE)
-    world.round()
-    assert _answer(world) == "the release was aborted; retry starts it again"
-    world.give(CommandVerb.ABORT)
-    world.round()
-    assert _answer(world) == ""
-
-
-def test_during_the_hand_over_abort_and_undo_are_refused() -> None:
-    world = at_rest(steps="50")
-    world.set_image(NEW)
-    world.play(lambda done: any(write.why.startswith("hand the") for write in done.sent))
-    for verb in (CommandVerb.ABORT, CommandVerb.UNDO, CommandVerb.PROMOTE):
-        world.give(verb)
-        world.round()
-        assert "cannot be taken back; undo afterwards" in _answer(world)
-
-
-def test_pause_holds_a_release_where_it_is() -> None:
-    world = at_rest(steps="25,50")
-    world.set_image(NEW)
-    world.play(lambda done: any(write.verb is Verb.CREATE for write in done.sent))
-    world.give(CommandVerb.PAUSE)
-    world.play_until(Phase.PAUSED)
-    count = len(world.sent)
-    world.now += 3_600_000
-    for _ in range(3):
-        world.round()
-    assert len(world.sent) == count
-    world.give(CommandVerb.RESUME)
-    healthy_on(world, NEW, 4)
-
-
-def test_a_spec_that_is_paused_holds_a_release_until_it_is_not() -> None:
-    world = at_rest(steps="25,50", paused=True)
-    world.set_image(NEW)
-    world.play_until(Phase.PAUSED)
-    world.set_spec(paused=False)
-    healthy_on(world, NEW, 4)
-
-
 # Pods and objects are lost.
 
 
@@ -431,7 +212,7 @@ def test_a_canary_that_a_person_deletes_is_made_again() -> None:
     world.quiet()
     world.give(CommandVerb.RESUME)
     world.round()
-    assert _answer(world) == "the canary is not there yet"
+    assert answer_of(world) == "the canary is not there yet"
     world.play_to_waiting("WaitingForPerson")
     world.give(CommandVerb.RESUME)
     healthy_on(world, NEW, 4)
@@ -554,13 +335,3 @@ def test_a_release_at_rest_writes_its_record_once() -> None:
     world.round()
     assert world.status == before
     assert world.status.message == "every pod of shop runs the new revision"
-
-
-def _with(world: ReleaseWorld, **changes: Any) -> Any:
-    return msgspec.structs.replace(world.status, **changes)
-
-
-def _answer(world: ReleaseWorld) -> str:
-    last = world.status.last_command
-    assert last is not None
-    return last.message
