@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 
 from serinus import errors
+from serinus.local_cluster.network.accepting import Accepting, accept
 from serinus.local_cluster.network.balancer import Balancer
 from serinus.local_cluster.network.services import Address
 from serinus.local_cluster.network.splice import ClientSide, Splice
@@ -37,7 +38,7 @@ class Listener:
     ) -> None:
         self.address = address
         self.balancer = balancer
-        self._server: asyncio.Server | None = None
+        self._server: Accepting | None = None
         self._splice = Splice(asyncio.get_running_loop(), balancer.choose, failed)
 
     @property
@@ -66,9 +67,7 @@ class Listener:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
             listener.bind(self.address)
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: ClientSide(self._splice), sock=listener, backlog=_BACKLOG_COUNT
-            )
+            self._server = await accept(listener, lambda: ClientSide(self._splice), _BACKLOG_COUNT)
         except OSError as e:
             listener.close()
             raise AddressError(self.address, e) from e
