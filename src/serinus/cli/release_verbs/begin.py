@@ -37,6 +37,87 @@ class PromotionOption(enum.StrEnum):
     ROLLING_UPDATE = "rolling-update"
 
 
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The Deployment: NAME or deployment/NAME.")
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CONTAINER=IMAGE", help="What to try.", show_default=False),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option(
+        "--steps",
+        metavar="STEPS",
+        help="Weights in percent and pauses: 5,pause:10m,25,pause.",
+        show_default=False,
+    ),
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        "--weight",
+        metavar="PERCENT",
+        help="The same as --steps PERCENT,pause.",
+        show_default=False,
+    ),
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="A CanaryRelease; options overrule it.",
+        show_default=False,
+    ),
+]
+Service = Annotated[
+    str | None,
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help="The Service, if there are several.",
+        show_default=False,
+    ),
+]
+Promotion = Annotated[
+    PromotionOption | None,
+    typer.Option("--promotion", help="adopt: no pod is started.", show_default=False),
+]
+Mode = Annotated[
+    ModeOption | None,
+    typer.Option("--mode", help="surge: beside a whole stable.", show_default=False),
+]
+Settle = Annotated[
+    str | None,
+    typer.Option(
+        "--settle",
+        metavar="TIME",
+        help="What proxies get to follow a change of the Service (2s).",
+        show_default=False,
+    ),
+]
+UndoWindow = Annotated[
+    str | None,
+    typer.Option(
+        "--undo-window",
+        metavar="TIME",
+        help="Keep the old pods this long at 100 %.",
+        show_default=False,
+    ),
+]
+AllowCoarse = Annotated[
+    bool, typer.Option("--allow-coarse", help="Accept a share far above the asked one.")
+]
+AllowRecreate = Annotated[
+    bool, typer.Option("--allow-recreate", help="Versions may run side by side all the same.")
+]
+AllowAutoscaler = Annotated[
+    bool, typer.Option("--allow-autoscaler", help="Accept that an HPA counts the canary.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     app.command("release", rich_help_panel=PANEL, epilog=EPILOG)(with_cluster(release))
@@ -48,85 +129,19 @@ def register(app: typer.Typer) -> None:
 
 
 def release(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The Deployment: NAME or deployment/NAME.")
-    ],
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="CONTAINER=IMAGE", help="What to try.", show_default=False),
-    ] = None,
-    steps: Annotated[
-        str | None,
-        typer.Option(
-            "--steps",
-            metavar="STEPS",
-            help="Weights in percent and pauses: 5,pause:10m,25,pause.",
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(
-            "--weight",
-            metavar="PERCENT",
-            help="The same as --steps PERCENT,pause.",
-            show_default=False,
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            "-f",
-            metavar="FILE",
-            help="A CanaryRelease; options overrule it.",
-            show_default=False,
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(
-            "--service",
-            metavar="NAME",
-            help="The Service, if there are several.",
-            show_default=False,
-        ),
-    ] = None,
-    promotion: Annotated[
-        PromotionOption | None,
-        typer.Option("--promotion", help="adopt: no pod is started.", show_default=False),
-    ] = None,
-    mode: Annotated[
-        ModeOption | None,
-        typer.Option("--mode", help="surge: beside a whole stable.", show_default=False),
-    ] = None,
-    settle: Annotated[
-        str | None,
-        typer.Option(
-            "--settle",
-            metavar="TIME",
-            help="What proxies get to follow a change of the Service (2s).",
-            show_default=False,
-        ),
-    ] = None,
-    undo_window: Annotated[
-        str | None,
-        typer.Option(
-            "--undo-window",
-            metavar="TIME",
-            help="Keep the old pods this long at 100 %.",
-            show_default=False,
-        ),
-    ] = None,
-    allow_coarse: Annotated[
-        bool, typer.Option("--allow-coarse", help="Accept a share far above the asked one.")
-    ] = False,
-    allow_recreate: Annotated[
-        bool, typer.Option("--allow-recreate", help="Versions may run side by side all the same.")
-    ] = False,
-    allow_autoscaler: Annotated[
-        bool, typer.Option("--allow-autoscaler", help="Accept that an HPA counts the canary.")
-    ] = False,
+    name: Name,
+    images: Images = None,
+    steps: Steps = None,
+    weight: Weight = None,
+    file: File = None,
+    service: Service = None,
+    promotion: Promotion = None,
+    mode: Mode = None,
+    settle: Settle = None,
+    undo_window: UndoWindow = None,
+    allow_coarse: AllowCoarse = False,
+    allow_recreate: AllowRecreate = False,
+    allow_autoscaler: AllowAutoscaler = False,
     wait: Annotated[bool, typer.Option("--wait", help="Stay through pauses for a person.")] = False,
     timeout: Annotated[
         str | None,
@@ -164,85 +179,19 @@ def release(
 
 
 def plan(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The Deployment: NAME or deployment/NAME.")
-    ],
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="CONTAINER=IMAGE", help="What to try.", show_default=False),
-    ] = None,
-    steps: Annotated[
-        str | None,
-        typer.Option(
-            "--steps",
-            metavar="STEPS",
-            help="Weights in percent and pauses: 5,pause:10m,25,pause.",
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(
-            "--weight",
-            metavar="PERCENT",
-            help="The same as --steps PERCENT,pause.",
-            show_default=False,
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            "-f",
-            metavar="FILE",
-            help="A CanaryRelease; options overrule it.",
-            show_default=False,
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(
-            "--service",
-            metavar="NAME",
-            help="The Service, if there are several.",
-            show_default=False,
-        ),
-    ] = None,
-    promotion: Annotated[
-        PromotionOption | None,
-        typer.Option("--promotion", help="adopt: no pod is started.", show_default=False),
-    ] = None,
-    mode: Annotated[
-        ModeOption | None,
-        typer.Option("--mode", help="surge: beside a whole stable.", show_default=False),
-    ] = None,
-    settle: Annotated[
-        str | None,
-        typer.Option(
-            "--settle",
-            metavar="TIME",
-            help="What proxies get to follow a change of the Service (2s).",
-            show_default=False,
-        ),
-    ] = None,
-    undo_window: Annotated[
-        str | None,
-        typer.Option(
-            "--undo-window",
-            metavar="TIME",
-            help="Keep the old pods this long at 100 %.",
-            show_default=False,
-        ),
-    ] = None,
-    allow_coarse: Annotated[
-        bool, typer.Option("--allow-coarse", help="Accept a share far above the asked one.")
-    ] = False,
-    allow_recreate: Annotated[
-        bool, typer.Option("--allow-recreate", help="Versions may run side by side all the same.")
-    ] = False,
-    allow_autoscaler: Annotated[
-        bool, typer.Option("--allow-autoscaler", help="Accept that an HPA counts the canary.")
-    ] = False,
+    name: Name,
+    images: Images = None,
+    steps: Steps = None,
+    weight: Weight = None,
+    file: File = None,
+    service: Service = None,
+    promotion: Promotion = None,
+    mode: Mode = None,
+    settle: Settle = None,
+    undo_window: UndoWindow = None,
+    allow_coarse: AllowCoarse = False,
+    allow_recreate: AllowRecreate = False,
+    allow_autoscaler: AllowAutoscaler = False,
     *,
     options: ClusterOptions,
 ) -> None:
