@@ -107,7 +107,7 @@ def _withdraw(
     """Take traffic off the canary, then its pods, then open the Service again."""
     stable = obs.stable_set
     if stable is None:
-        raise RefusedError("NoStable", f"Deployment {obs.stable.name} has no ReplicaSet yet")
+        return _without_set(obs)
     gone = obs.canary is None or (obs.canary.deleting if delete else obs.canary.replica_count == 0)
     if gone:
         return _reopen(obs, stable)
@@ -129,17 +129,11 @@ def _withdraw(
 def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDecision:
     """Give stable the canary's pod spec, let it roll, then take the canary away."""
     if obs.canary is None or obs.canary.deleting:
-        if obs.stable_set is None:
-            raise RefusedError("NoStable", f"Deployment {obs.stable.name} has no ReplicaSet yet")
-        return _reopen(obs, obs.stable_set)
+        return _without_set(obs) if obs.stable_set is None else _reopen(obs, obs.stable_set)
     canary, stable = obs.canary, obs.stable
     same = _pod_spec(obs.stable_object) == _pod_spec(_needed(obs.canary_object))
     if stable.paused and not same:
-        raise RefusedError(
-            "Paused",
-            f"Deployment {stable.name} is paused: kubectl rollout resume deployment/{stable.name} "
-            "first",
-        )
+        raise _paused(stable.name)
     if not same:
         if canary.replica_count == 0 or canary.available_count < canary.replica_count:
             raise RefusedError(
@@ -161,6 +155,19 @@ def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDec
     if waiting is not None:
         return waiting
     return _write((_delete(obs.canary_object),), "the canary is being deleted")
+
+
+def _without_set(obs: PairObservation) -> PairDecision:
+    """Wait for the Deployment controller to answer a template that was set a moment ago."""
+    if obs.stable.paused:
+        raise _paused(obs.stable.name)
+    return PairDecision(waiting=f"Deployment {obs.stable.name} has no ReplicaSet of its template")
+
+
+def _paused(name: str) -> RefusedError:
+    return RefusedError(
+        "Paused", f"Deployment {name} is paused: kubectl rollout resume deployment/{name} first"
+    )
 
 
 def _narrowed(

@@ -171,6 +171,16 @@ def test_without_a_canary_there_is_nothing_to_take_away(goal: PairGoal) -> None:
     assert world.sent == []
 
 
+def test_an_abort_right_behind_a_promote_waits_for_the_deployment_controller() -> None:
+    world = PairWorld()
+    world.turn(PROMOTE)
+    decision = world.turn(ABORT)
+    assert (decision.writes, decision.done) == ((), False)
+    assert "has no ReplicaSet of its template" in decision.waiting
+    world.go(ABORT)
+    assert world.ready() == {"shop:2": 3}
+
+
 goals = st.sampled_from([PROMOTE, ABORT, weight(0), weight(25), weight(50)])
 
 
@@ -280,19 +290,10 @@ def test_traffic_goes_off_the_canary_even_where_its_deployment_was_orphaned() ->
     assert decision.waiting.startswith("1 other pod")
 
 
-def test_a_deployment_that_has_no_replica_set_yet_is_refused() -> None:
+def test_a_paused_deployment_without_a_replica_set_of_its_template_is_refused() -> None:
     world = PairWorld(canary=False)
-    obs = world.observe_pair()
-    fresh: Any = PairObservation(
-        stable=obs.stable,
-        stable_set=None,
-        canary=None,
-        canary_set=None,
-        stable_object=obs.stable_object,
-        canary_object=None,
-        live=obs.live,
-        settle_ms=0,
-    )
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2", track="stable"), paused=True)
+    world.quiet()
     for goal in (PROMOTE, ABORT):
-        with pytest.raises(RefusedError, match="Deployment shop has no ReplicaSet yet"):
-            decide_pair(fresh, goal, None, 0)
+        with pytest.raises(RefusedError, match="kubectl rollout resume deployment/shop first"):
+            decide_pair(world.observe_pair(), goal, None, 0)
