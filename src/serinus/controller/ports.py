@@ -16,16 +16,16 @@ from serinus.traffic.write import Write
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """One namespace at one moment, as plain JSON; `pods` are those that the target selects."""
+    """What is around a release at one moment, as plain JSON; `pods` are of both revisions."""
 
-    target: Manifest | None
-    service: Manifest | None
-    deployments: tuple[Manifest, ...]
-    replica_sets: tuple[Manifest, ...]
-    pods: tuple[Manifest, ...]
-    services: tuple[Manifest, ...]
-    slices: tuple[Manifest, ...]
-    autoscalers: tuple[Manifest, ...]
+    target: Manifest | None = None
+    service: Manifest | None = None
+    deployments: tuple[Manifest, ...] = ()
+    replica_sets: tuple[Manifest, ...] = ()
+    pods: tuple[Manifest, ...] = ()
+    services: tuple[Manifest, ...] = ()
+    slices: tuple[Manifest, ...] = ()
+    autoscalers: tuple[Manifest, ...] = ()
 
 
 class Stored(msgspec.Struct, frozen=True):

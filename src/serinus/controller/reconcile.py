@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from serinus.api.codec import with_command
 from serinus.clock import Instant
 from serinus.controller.act import act
 from serinus.controller.observe import observe
 from serinus.controller.ports import Cluster
 from serinus.errors import NotFound
+from serinus.release.conditions import outlook
 from serinus.release.decide import decide
 from serinus.release.decision import Decision
+from serinus.release.model import Command
 from serinus.release.observation import Observation
 from serinus.traffic.write import Write
 
@@ -29,8 +32,12 @@ class Round(msgspec.Struct, frozen=True):
         return decision.status.phase.at_rest and not decision.actions and decision.wake_at is None
 
 
-async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
+async def reconcile(
+    cluster: Cluster, name: str, now: Instant, *, command: Command | None = None
+) -> Round:
     """Take the next step of one release.
+
+    A driver may bring a `command` of its own, which is then not in the record before its answer is.
 
     The status is saved before anything is done: a deadline or an answered command that was acted
     on is never forgotten, and every action may be repeated.
@@ -43,10 +50,14 @@ async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
     if stored is None:
         raise NotFound(f"there is no record of a release called {name}")
     release = stored.release
+    last = release.status.last_command
+    if command is not None and (last is None or last.id != command.id):
+        release = with_command(release, command)
     seen = observe(release, await cluster.read(release.spec))
     decision = decide(seen.observation, now)
-    if decision.status != release.status:
-        saved = msgspec.structs.replace(release, status=decision.status)
+    shown = outlook(seen.observation, decision, release.outlook, release.generation, now)
+    if (decision.status, shown) != (release.status, release.outlook):
+        saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
     return Round(seen.observation, decision, tuple(sent))

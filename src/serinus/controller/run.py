@@ -9,12 +9,9 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
-
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.cluster import KubernetesCluster
-from serinus.controller.ports import Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.controller.record import record_name
 from serinus.errors import Retry
@@ -108,8 +105,9 @@ async def drive(
     until: Callable[[Round], bool],
     on_round: Callable[[Round], None],
     on_trouble: Callable[[errors.SerinusError], None],
+    command: Command | None = None,
 ) -> Round:
-    """Reconcile until `until` says that the round was the last one.
+    """Reconcile until `until` says that the round was the last one; begin with a command.
 
     Raises:
         NotDriving: the Lease was lost.
@@ -121,7 +119,7 @@ async def drive(
         if not lease.is_held:
             raise NotDriving("LeaseLost", f"the lease of release {name} was lost; nothing was lost")
         try:
-            done = await reconcile(cluster, name, clock.now_ms())
+            done = await reconcile(cluster, name, clock.now_ms(), command=command)
         except errors.ClusterError as error:
             if error.retry is Retry.NEVER and not isinstance(
                 error, errors.NotFound | errors.AlreadyExists
@@ -164,9 +162,8 @@ async def give(
         stored = await cluster.load(name)
         if stored is None:
             raise errors.NotFound(f"there is no release called {name} in {cluster.namespace}")
-        release = msgspec.structs.replace(stored.release, command=command)
         with contextlib.suppress(errors.Conflict):
-            await cluster.save(Stored(release, stored.version), dry_run=dry_run)
+            await cluster.records.command(stored, command, dry_run=dry_run)
             return
         await cluster.changes.wait(100)
 

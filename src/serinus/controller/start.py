@@ -47,7 +47,7 @@ async def refuse_other(cluster: KubernetesCluster, name: str, spec: Spec) -> Non
     """
     stored = await cluster.load(name)
     if stored is None:
-        await cluster.refuse_stranger(name)
+        await cluster.records.refuse_stranger(name)
         return
     if stored.release.spec == spec:
         return
@@ -71,7 +71,7 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
     if stored is None:
         release = Release(name=name, namespace=cluster.namespace, spec=spec)
         try:
-            await cluster.create(release)
+            await cluster.records.create(release)
         except errors.AlreadyExists:
             # Another terminal was first; what it wrote is checked like any record.
             return await record(cluster, name, spec)
@@ -80,7 +80,7 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
         return stored
     await refuse_other(cluster, name, spec)
     changed = msgspec.structs.replace(stored.release, spec=spec)
-    await cluster.save(Stored(changed, stored.version))
+    await cluster.records.wish(Stored(changed, stored.version))
     return stored
 
 

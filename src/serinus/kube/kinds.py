@@ -50,3 +50,18 @@ CUSTOM_RESOURCE_DEFINITIONS = Kind(
     "customresourcedefinitions",
     namespaced=False,
 )
+CANARY_RELEASES = Kind("serinus.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
+MUTATING_ADMISSION_POLICIES = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingAdmissionPolicy",
+    "mutatingadmissionpolicies",
+    namespaced=False,
+)
+MUTATING_ADMISSION_POLICY_BINDINGS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicybindings",
+    namespaced=False,
+)

@@ -95,7 +95,7 @@ async def _look(
     stored = await cluster.load(name)
     if stored is None:
         await targets.deployment(cluster, name)
-        snapshot = await pairs.snapshot(cluster)
+        snapshot = await cluster.everything()
         pair = pairs.find_pair(snapshot, name, service)
         obs = await pairs.observe_pair(cluster, pair, settle_ms=SETTLE_MS)
         return pair_picture.body(cluster.namespace, pair, obs), pair_picture.picture(pair, obs)

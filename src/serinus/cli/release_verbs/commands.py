@@ -91,7 +91,7 @@ async def give(name: str, verb: str, options: ClusterOptions, more: More) -> int
         say_where(cluster, name, verb)
         lines = Lines(name)
         if options.verbose:
-            cluster.on_write = lines.write
+            cluster.own.on_write = lines.write
         stored = await cluster.load(name)
         if stored is None:
             return await _on_pair(cluster, name, verb, more, lines)
@@ -112,7 +112,7 @@ async def _on_pair(
         raise RefusedError(
             "NoRelease", f"there is no release of {name}; serinus release {name} ... begins one"
         )
-    snapshot = await pairs.snapshot(cluster)
+    snapshot = await cluster.everything()
     pair = pairs.find_pair(snapshot, name, more.service)
     goal = PairGoal(verb, more.weight_bp or 0)  # type: ignore[arg-type] # one of PAIR_VERBS
     if pair.named_canary:
@@ -181,8 +181,6 @@ async def _deliver(
     while True:
         try:
             async with run.driving(cluster, name, SystemClock()) as lease:
-                if not given:
-                    await run.give(cluster, name, command)
                 last = await run.drive(
                     cluster,
                     name,
@@ -191,6 +189,7 @@ async def _deliver(
                     until=lambda done: _finished(done, command, wait=more.wait),
                     on_round=lines.round,
                     on_trouble=lines.trouble,
+                    command=None if given else command,
                 )
                 return result(name, last, command, lines)
         except run.NotDriving as elsewhere:

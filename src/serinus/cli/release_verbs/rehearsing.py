@@ -50,7 +50,7 @@ async def rehearse_release(
     """
     server = how is DryRun.SERVER
     if server and await cluster.load(release.name) is None:
-        await cluster.create(release, dry_run=True)
+        await cluster.records.create(release, dry_run=True)
     _print(f"record the release of {release.name} ({len(release.spec.steps)} steps)", how)
     target = seen.objects.target
     if target is None:

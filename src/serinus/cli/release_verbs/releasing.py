@@ -42,7 +42,7 @@ async def release(
         spec = await spec_of(cluster, name, wish, filed)
         lines = Lines(name)
         if options.verbose:
-            cluster.on_write = lines.write
+            cluster.own.on_write = lines.write
         release = Release(name, cluster.namespace, spec)
         seen = await start.check(cluster, release)
         for finding in seen.observation.findings:
@@ -65,7 +65,7 @@ async def spec_of(
     cluster: KubernetesCluster, name: str, wish: wishes.Wish, filed: Spec | None
 ) -> Spec:
     """Return what is asked for, the Service found and the steps known."""
-    snapshot = await pairs.snapshot(cluster)
+    snapshot = await cluster.everything()
     deployment = await targets.deployment(cluster, name)
     stored = await cluster.load(name)
     before = filed or (None if stored is None else stored.release.spec)
