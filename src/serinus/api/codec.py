@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from serinus.api import shown, text, v1alpha1
+from serinus.clock import Instant
 from serinus.errors import InvalidInput
 from serinus.kube import timestamps
 from serinus.release.conditions import Outlook
@@ -41,9 +42,14 @@ class Release(msgspec.Struct, frozen=True):
     status: Status = Status()
     command: Command | None = None
     generation: int = 0
-    leaving: bool = False
-    """Whether it was deleted: what it changed is put back, then it goes."""
+    deleted_ms: Instant | None = None
+    """When it was deleted: what it changed is put back, then it goes."""
     outlook: Outlook = Outlook()
+
+    @property
+    def leaving(self) -> bool:
+        """Tell whether it was deleted and is still there."""
+        return self.deleted_ms is not None
 
 
 def with_command(release: Release, command: Command) -> Release:
@@ -79,6 +85,7 @@ def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Releas
         raise InvalidInput(source, problems)
     annotations = wire.metadata.get("annotations") or {}
     status, outlook = shown.split(wire.status)
+    deleted = wire.metadata.get("deletionTimestamp")
     return Release(
         name=name,
         namespace=str(wire.metadata.get("namespace") or ""),
@@ -86,7 +93,7 @@ def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Releas
         status=decode_status(status),
         command=decode_command(annotations.get(COMMAND_ANNOTATION)),
         generation=int(wire.metadata.get("generation") or 0),
-        leaving=bool(wire.metadata.get("deletionTimestamp")),
+        deleted_ms=None if deleted is None else timestamps.parse(str(deleted)),
         outlook=outlook,
     )
 
@@ -116,6 +123,8 @@ def encode(release: Release) -> dict[str, Any]:
         allow_autoscaler=spec.allow_autoscaler,
     )
     metadata: dict[str, Any] = {"name": release.name, "namespace": release.namespace}
+    if release.deleted_ms is not None:
+        metadata["deletionTimestamp"] = timestamps.format_seconds(release.deleted_ms)
     if release.command is not None:
         metadata["annotations"] = {COMMAND_ANNOTATION: encode_command(release.command)}
     return {

@@ -12,8 +12,8 @@ import typer
 
 from serinus import errors
 from serinus.cli.options import ClusterOptions
-from serinus.controller.caches import Caches
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.kube.client import Client
 from serinus.kube.config import Connection, load
 

@@ -9,7 +9,7 @@ import msgspec
 
 from serinus import errors
 from serinus.clock import Clock
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import controller_uid, matches, replica_set_of, target_of
 from serinus.controller.ports import Snapshot
 from serinus.controller.run import BACK_OFF_MS, NotDriving
@@ -17,7 +17,8 @@ from serinus.errors import RefusedError, Retry
 from serinus.kube.lease import Lease
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet
-from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.release.preflight import other_pods
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import base_selector, selects

@@ -11,6 +11,7 @@ import msgspec
 
 from serinus.api.codec import Release
 from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Write
 
@@ -26,6 +27,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     services: tuple[Manifest, ...] = ()
     slices: tuple[Manifest, ...] = ()
     autoscalers: tuple[Manifest, ...] = ()
+    hold_by: HoldBy = HoldBy.FIELD
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -47,6 +49,14 @@ class Cluster(Protocol):
 
         Raises:
             Conflict: somebody wrote it since; nothing was written.
+        """
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Delete the record of a release: nothing of it is left.
+
+        Raises:
+            ClusterError: it was not done.
         """
         ...
 

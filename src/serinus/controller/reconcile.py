@@ -55,9 +55,13 @@ async def reconcile(
         release = with_command(release, command)
     seen = observe(release, await cluster.read(release.spec))
     decision = decide(seen.observation, now)
-    shown = outlook(seen.observation, decision, release.outlook, release.generation, now)
+    shown = outlook(
+        seen.observation, decision, release.outlook, generation=release.generation, now=now
+    )
     if (decision.status, shown) != (release.status, release.outlook):
         saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
+    if decision.gone:
+        await cluster.forget(name)
     return Round(seen.observation, decision, tuple(sent))

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 
 from serinus import errors
 from serinus.clock import Clock
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
+from serinus.controller.kubernetes.record import record_name
 from serinus.controller.reconcile import Round, reconcile
-from serinus.controller.record import record_name
 from serinus.errors import Retry
 from serinus.kube.kinds import LEASES
 from serinus.kube.lease import Lease, LeaseOptions

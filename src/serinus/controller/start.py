@@ -9,7 +9,7 @@ import msgspec
 
 from serinus import errors
 from serinus.api.codec import Release
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import Observed, observe
 from serinus.controller.ports import Stored
 from serinus.errors import InvalidInput, RefusedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serinus import errors
 from serinus.clock import Instant
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.ports import Stored
 from serinus.errors import RefusedError

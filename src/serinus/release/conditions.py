@@ -38,7 +38,7 @@ class Outlook(msgspec.Struct, frozen=True):
 
 
 def outlook(
-    obs: Observation, decision: Decision, before: Outlook, generation: int, now: Instant
+    obs: Observation, decision: Decision, before: Outlook, *, generation: int, now: Instant
 ) -> Outlook:
     """Return what to show of a decision.
 

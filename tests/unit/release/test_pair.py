@@ -16,7 +16,8 @@ from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, ENDPOINT_SLICES, SERVICES
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet
-from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import HASH_LABEL
 from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template

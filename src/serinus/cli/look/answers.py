@@ -18,8 +18,8 @@ from serinus.cli.release_verbs import targets
 from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
 from serinus.cli.session import open_client, open_cluster
 from serinus.controller import pair as pairs
-from serinus.controller import record
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes import record
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.errors import RefusedError
 from serinus.kube import kinds, timestamps

@@ -18,7 +18,7 @@ from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
 from serinus.controller import run
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.ports import Stored
 from serinus.controller.reconcile import Round
@@ -26,7 +26,8 @@ from serinus.errors import RefusedError, UsageError
 from serinus.process import SystemClock
 from serinus.release.decision import Reason
 from serinus.release.model import Command, CommandVerb, Outcome, Phase
-from serinus.release.pair import PairGoal, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairGoal
 from serinus.release.preflight import weight_problem
 
 PAIR_VERBS = ("set-weight", "promote", "abort")

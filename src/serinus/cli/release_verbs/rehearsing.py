@@ -9,7 +9,7 @@ import typer
 from serinus.api.codec import Release
 from serinus.cli.options import DryRun
 from serinus.controller import run, start
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import Observed
 from serinus.release.model import Command
 from serinus.traffic.write import Write

@@ -13,7 +13,7 @@ from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
 from serinus.controller import run, start
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.reconcile import Round
 from serinus.errors import RefusedError, UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from serinus import errors
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.errors import RefusedError
 from serinus.kube import kinds
 from serinus.traffic.plan import Manifest

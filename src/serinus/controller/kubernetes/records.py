@@ -1,4 +1,4 @@
-"""Where a release is remembered: its CanaryRelease where the cluster has the kind, else a ConfigMap.
+"""Where a release is remembered: its CanaryRelease where there is the kind, else a ConfigMap.
 
 A record that was begun in a ConfigMap moves into the object with the first status that a driver
 saves; until then both verbs and drivers go on with it where it is.
@@ -14,15 +14,15 @@ import msgspec
 from serinus import errors
 from serinus.api import codec
 from serinus.api.codec import COMMAND_ANNOTATION, FINALIZER, Release
-from serinus.controller import record
-from serinus.controller.caches import Caches
-from serinus.controller.own_writes import OwnWrites
+from serinus.controller.kubernetes import record
+from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.own_writes import OwnWrites
 from serinus.controller.ports import Stored
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
+from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Command
-from serinus.release.preflight import OUR_MANAGER
 from serinus.traffic.plan import Manifest
 
 

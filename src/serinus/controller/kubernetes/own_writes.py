@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serinus import errors
-from serinus.controller.caches import Caches
+from serinus.controller.kubernetes.caches import Caches
 from serinus.kube.kinds import Kind
 
 FOLLOW_TIMEOUT_MS = 10_000

@@ -7,16 +7,16 @@ what it did itself.
 from __future__ import annotations
 
 from serinus import errors
-from serinus.controller import record
-from serinus.controller.caches import Caches
-from serinus.controller.own_writes import OwnWrites
+from serinus.controller.kubernetes import record
+from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.own_writes import OwnWrites
+from serinus.controller.kubernetes.records import Place, records
 from serinus.controller.ports import Snapshot, Stored
-from serinus.controller.records import Place, records
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
+from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Spec
-from serinus.release.preflight import OUR_MANAGER
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Verb, Write
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from serinus import errors
-from serinus.controller import record
+from serinus.controller.kubernetes import record
 from serinus.controller.observe import matches
 from serinus.controller.ports import Snapshot
 from serinus.kube import kinds
