@@ -32,6 +32,25 @@ class Round(msgspec.Struct, frozen=True):
         return decision.status.phase.at_rest and not decision.actions and decision.wake_at is None
 
 
+async def foresee(cluster: Cluster, name: str, now: Instant) -> Round:
+    """Return the round that a driver would play now, without playing it.
+
+    Raises:
+        NotFound: there is no record.
+    """
+    stored = await cluster.load(name)
+    if stored is None:
+        raise NotFound(f"there is no record of a release called {name}")
+    seen = observe(stored.release, await cluster.read(stored.release.spec))
+    decision = decide(seen.observation, now)
+    # What is told is what the driver has saved; its notes are the driver's own.
+    waiting = stored.release.status.waiting
+    status = msgspec.structs.replace(decision.status, waiting=waiting)
+    return Round(
+        seen.observation, msgspec.structs.replace(decision, status=status, notes=()), sent=()
+    )
+
+
 async def reconcile(
     cluster: Cluster, name: str, now: Instant, *, command: Command | None = None
 ) -> Round:

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.kubernetes.cluster import KubernetesCluster
-from serinus.controller.kubernetes.record import record_name
-from serinus.controller.reconcile import Round, reconcile
+from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.record import RECORD_LABEL, record_name
+from serinus.controller.reconcile import Round, foresee, reconcile
 from serinus.errors import Retry
 from serinus.kube.kinds import LEASES
 from serinus.kube.lease import Lease, LeaseOptions
@@ -24,10 +25,15 @@ LEASE = LeaseOptions(duration_ms=6_000, renew_deadline_ms=4_000, retry_period_ms
 BACK_OFF_MS = (100, 200, 500, 1_000, 2_000, 5_000)
 RECHECK_MS = 30_000
 """How often to look though nothing was heard."""
+FOLLOW_MS = 1_000
 
 
 class NotDriving(errors.RefusedError):
     """Another process drives the release."""
+
+
+class Operated(NotDriving):
+    """An operator drives the releases of this namespace."""
 
 
 def identity() -> str:
@@ -49,6 +55,13 @@ def is_gone(holder: str | None) -> bool:
     return False
 
 
+async def refuse_operated(cluster: KubernetesCluster, name: str, clock: Clock) -> None:
+    """Raise Operated where an operator drives the releases of the namespace."""
+    there = await operator(cluster.caches, cluster.namespace, clock.now_ms())
+    if there:
+        raise Operated("Driven", f"release {name} is driven by {there}")
+
+
 @contextlib.asynccontextmanager
 async def driving(
     cluster: KubernetesCluster, name: str, clock: Clock, *, keep: bool = True
@@ -64,6 +77,7 @@ async def driving(
         cluster.namespace,
         identity=identity(),
         options=LEASE,
+        labels={RECORD_LABEL: "release"},
         clock=clock,
     )
     held = await lease.try_acquire()
@@ -137,6 +151,30 @@ async def drive(
         wake_at = done.decision.wake_at
         wait_ms = RECHECK_MS if wake_at is None else max(0, wake_at - clock.now_ms())
         await _wait(cluster, min(wait_ms, RECHECK_MS), count, lease)
+
+
+async def follow(
+    cluster: KubernetesCluster,
+    name: str,
+    *,
+    clock: Clock,
+    until: Callable[[Round], bool],
+    on_round: Callable[[Round], None],
+) -> Round:
+    """Watch another's driving until `until` says that the round was the last one.
+
+    A round here is what would be decided on what is seen; nothing is written.
+
+    Raises:
+        NotFound: the record is gone.
+    """
+    while True:
+        count = cluster.changes.count
+        done = await foresee(cluster, name, clock.now_ms())
+        on_round(done)
+        if until(done):
+            return done
+        await cluster.changes.wait(FOLLOW_MS, since_count=count)
 
 
 async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lease) -> None:

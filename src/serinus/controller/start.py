@@ -14,7 +14,9 @@ from serinus.controller.observe import Observed, observe
 from serinus.controller.ports import Stored
 from serinus.errors import InvalidInput, RefusedError
 from serinus.release.decision import CreateCanary, Hold
-from serinus.release.model import Phase, Spec
+from serinus.release.holding import held_fields
+from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
 from serinus.release.render import writes
 from serinus.release.stages.stage import Stage, view
 from serinus.release.stages.trial import weight_at
@@ -110,12 +112,6 @@ def canary_writes(seen: Observed, spec: Spec, target: Manifest) -> tuple[Write, 
     return writes(CreateCanary(replica_count=count), spec, objects)
 
 
-def is_held_at_rest(phase: Phase, seen: Observed) -> bool:
-    """Tell whether the Deployment is held and nothing moves: a template may be set now."""
-    target = seen.observation.target
-    return target is not None and target.paused and phase in (Phase.HEALTHY, Phase.ABORTED)
-
-
 def parse_images(arguments: list[str]) -> dict[str, str]:
     """Return container -> image of `nginx=nginx:1.8.0` arguments.
 
@@ -136,8 +132,12 @@ def parse_images(arguments: list[str]) -> dict[str, str]:
     return images
 
 
-def image_write(target: Manifest, images: Mapping[str, str]) -> Write | None:
+def image_write(
+    target: Manifest, images: Mapping[str, str], hold_by: HoldBy = HoldBy.FIELD
+) -> Write | None:
     """Return the write that sets images, or None when they are set already.
+
+    The admission policy lets our own writes through, so under it the hold comes with the write.
 
     Raises:
         RefusedError: a container of that name is not in the template.
@@ -163,12 +163,13 @@ def image_write(target: Manifest, images: Mapping[str, str]) -> Write | None:
             fields.setdefault(field, []).append({"name": container, "image": image})
     if not fields:
         return None
+    held = held_fields() if hold_by is HoldBy.POLICY else {"metadata": {}, "spec": {}}
     return Write(
         verb=Verb.STRATEGIC,
         target=ObjectRef("apps/v1", "Deployment", meta["namespace"], meta["name"]),
         why="set the images on trial: " + ", ".join(f"{c}={i}" for c, i in images.items()),
         body={
-            "metadata": {"resourceVersion": meta["resourceVersion"]},
-            "spec": {"template": {"spec": fields}},
+            "metadata": {**held["metadata"], "resourceVersion": meta["resourceVersion"]},
+            "spec": {**held["spec"], "template": {"spec": fields}},
         },
     )

@@ -10,6 +10,8 @@ from serinus.traffic.plan import Manifest
 from serinus.traffic.write import ObjectRef, Verb, Write
 
 RELEASE_LABEL = "serinus.dev/release"
+HOLD_POLICY = "serinus-hold"
+"""The name of the admission policy and of its binding."""
 MANAGED, HELD, OFF = "managed", "held", "off"
 OUR_MANAGER = "serinus"
 """The field manager of our writes; the policy lets it through."""

@@ -14,6 +14,7 @@ from serinus import errors
 from serinus.api.text import format_weight, parse_duration
 from serinus.cli.options import ClusterOptions, DryRun
 from serinus.cli.release_verbs.rehearsing import rehearse, rehearse_command
+from serinus.cli.release_verbs.steering import steering
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
@@ -181,6 +182,7 @@ async def _deliver(
     given = False
     while True:
         try:
+            await run.refuse_operated(cluster, name, SystemClock())
             async with run.driving(cluster, name, SystemClock()) as lease:
                 last = await run.drive(
                     cluster,
@@ -199,8 +201,18 @@ async def _deliver(
                 given = True
                 lines.say(str(elsewhere))
             outcome = await run.answered(cluster, name, command, ANSWER_MS)
-            if outcome is not None:
+            if outcome is None:
+                continue
+            if not outcome.accepted or not more.wait:
                 return _say_outcome(outcome, lines)
+            last = await run.follow(
+                cluster,
+                name,
+                clock=SystemClock(),
+                until=lambda done: _finished(done, command, wait=True),
+                on_round=lines.round,
+            )
+            return result(name, last, command, lines)
 
 
 def _say_outcome(outcome: Outcome, lines: Lines) -> int:
@@ -268,17 +280,9 @@ async def _restart(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> 
     from serinus.controller import upkeep
 
     name = stored.release.name
-    async with run.driving(cluster, name, SystemClock()) as lease:
+    async with steering(cluster, name, lines) as go:
         await upkeep.mark_restart(cluster, stored, SystemClock().now_ms())
-        last = await run.drive(
-            cluster,
-            name,
-            lease=lease,
-            clock=SystemClock(),
-            until=lambda done: rests(done, wait=False),
-            on_round=lines.round,
-            on_trouble=lines.trouble,
-        )
+        last = await go(lambda done: rests(done, wait=False))
     lines.say(summary(name, last))
     return 0
 
@@ -286,9 +290,12 @@ async def _restart(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> 
 async def _leave(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> int:
     from serinus.controller import upkeep
 
-    async with run.driving(cluster, stored.release.name, SystemClock()):
-        await upkeep.leave(cluster, stored)
+    name = stored.release.name
+    await upkeep.check_leave(cluster, stored)
+    # Whoever drives forgets the record at the end.
     with contextlib.suppress(errors.NotFound):
-        await cluster.forget(stored.release.name)
-    lines.say(f"{stored.release.name} is a plain Deployment again")
+        async with steering(cluster, name, lines, keep=False) as go:
+            await cluster.records.leave(stored, SystemClock().now_ms())
+            await go(lambda done: done.decision.gone)
+    lines.say(f"{name} is a plain Deployment again")
     return 0

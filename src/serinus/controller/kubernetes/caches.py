@@ -19,7 +19,9 @@ from serinus.kube.cache import Cache, CacheSetting, Changes
 from serinus.kube.client import Client, manifest_decoder
 from serinus.kube.index import Index, pairs
 from serinus.kube.kinds import Kind
+from serinus.release.holding import HOLD_POLICY
 from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
 from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import base_selector
@@ -32,11 +34,19 @@ _ANY = ""
 
 
 class Caches:
-    """What a namespace (None: the cluster) shows; `async with` opens and closes the caches."""
+    """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
-    def __init__(self, client: Client, namespace: str | None) -> None:
+    Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
+    lines, and the admission policy. Else pods are followed when they are first asked for, and
+    whether there is a policy is read once.
+    """
+
+    def __init__(self, client: Client, namespace: str | None, *, shared: bool = False) -> None:
         self.client = client
         self.namespace = namespace
+        self.hold_by = HoldBy.FIELD
+        """What holds a changed template in this cluster."""
+        self._shared = shared
         self.changes = Changes()
         self._setting = CacheSetting(changes=self.changes)
         self._caches: dict[Kind, Cache[Any]] = {}
@@ -51,11 +61,15 @@ class Caches:
         self._autoscalers = open_(kinds.HORIZONTAL_POD_AUTOSCALERS, _autoscaler_keys)
         self._releases = open_(kinds.CANARY_RELEASES, _release_keys)
         open_(kinds.CONFIG_MAPS, _label_keys, record.RECORD_SELECTOR)
-        if self.namespace is None:
+        if self._shared:
             self._pods = open_(kinds.PODS, _label_keys)
+            open_(kinds.LEASES, _label_keys, record.RECORD_SELECTOR)
         optional = {kinds.HORIZONTAL_POD_AUTOSCALERS, kinds.CANARY_RELEASES}
         try:
-            await asyncio.gather(*(self._synced(kind, optional) for kind in list(self._caches)))
+            await asyncio.gather(
+                self._find_policy(),
+                *(self._synced(kind, optional) for kind in list(self._caches)),
+            )
         except BaseException:
             await self.close()
             raise
@@ -132,6 +146,7 @@ class Caches:
             services=tuple(_near(self._services, namespace, _pairs(labels))),
             slices=tuple(slices),
             autoscalers=tuple(self._autoscalers.get(namespace, spec.target)),
+            hold_by=self.hold_by,
         )
 
     async def everything(self, namespace: str, service: str = "") -> Snapshot:
@@ -150,7 +165,7 @@ class Caches:
 
         In a single namespace only those are followed from now on: it may have thousands of others.
         """
-        if self.namespace is None:
+        if self._shared:
             return tuple(_selected(self._pods, namespace, selector))
         text = selector_text(selector)
         if text not in self._selected_pods:
@@ -177,13 +192,16 @@ class Caches:
         by_name = {d["metadata"]["name"]: d for d in found}
         return tuple(by_name[name] for name in sorted(by_name))
 
-    def _cache(self, kind: Kind, label_selector: str | None) -> Cache[Any]:
+    def _cache(
+        self, kind: Kind, label_selector: str | None, field_selector: str | None = None
+    ) -> Cache[Any]:
         return Cache(
             self.client,
             kind,
-            self.namespace,
+            self.namespace if kind.namespaced else None,
             label_selector=label_selector,
-            decode=_trimming(kind, pods_too=self.namespace is None),
+            field_selector=field_selector,
+            decode=_trimming(kind, pods_too=self._shared),
             setting=self._setting,
         )
 
@@ -192,12 +210,32 @@ class Caches:
         kind: Kind,
         keys: Callable[[Manifest], Iterable[str]],
         label_selector: str | None = None,
+        field_selector: str | None = None,
     ) -> Index[Any]:
-        cache = self._cache(kind, label_selector)
+        cache = self._cache(kind, label_selector, field_selector)
         index = cache.add_index(keys)
         cache.start()
         self._caches[kind] = cache
         return index
+
+    async def _find_policy(self) -> None:
+        """Find whether the cluster holds Deployments by itself; the operator follows that."""
+        for kind in kinds.MUTATING_ADMISSION_POLICY_BINDING_VERSIONS:
+            try:
+                found = await self.client.find(kind, HOLD_POLICY)
+            except (errors.NotFound, errors.Forbidden):
+                # An older API server, or one that does not let us see.
+                continue
+            self.hold_by = HoldBy.FIELD if found is None else HoldBy.POLICY
+            if self._shared:
+                self._open(kind, _label_keys, field_selector=f"metadata.name={HOLD_POLICY}")
+                self.listen(kind, self._policy_changed)
+                await self._synced(kind, set())
+            if found is not None or self._shared:
+                return
+
+    def _policy_changed(self, event: str, _: Manifest) -> None:
+        self.hold_by = HoldBy.FIELD if event == "DELETED" else HoldBy.POLICY
 
     async def _synced(self, kind: Kind, optional: set[Kind]) -> None:
         try:

@@ -14,11 +14,13 @@ import msgspec
 from serinus import errors
 from serinus.api import codec
 from serinus.api.codec import COMMAND_ANNOTATION, FINALIZER, Release
+from serinus.clock import Instant
 from serinus.controller.kubernetes import record
 from serinus.controller.kubernetes.caches import Caches
 from serinus.controller.kubernetes.own_writes import OwnWrites
 from serinus.controller.ports import Stored
 from serinus.kube import kinds
+from serinus.kube.client import Client
 from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
 from serinus.release.holding import OUR_MANAGER
@@ -52,7 +54,12 @@ class Place:
             await self.client.delete(kind, name, self.namespace)
             self._own.on_write(f"delete {kind.kind} {self.namespace}/{name}: {why}")
             if found is not None:
-                self._own.deleted(kind, self.namespace, name, found["metadata"]["uid"])
+                self.gone(kind, found)
+
+    def gone(self, kind: Kind, found: Manifest) -> None:
+        """Note that an object is on its way out."""
+        meta = found["metadata"]
+        self._own.deleted(kind, self.namespace, meta["name"], meta["uid"])
 
 
 class Records(Protocol):
@@ -82,9 +89,26 @@ class Records(Protocol):
         """Write the status where nobody wrote the record since, else raise Conflict."""
         ...
 
+    async def leave(self, stored: Stored, now: Instant) -> None:
+        """Mark it as deleted: its driver puts everything back and then forgets it."""
+        ...
+
     async def forget(self, name: str) -> None:
         """Delete it."""
         ...
+
+
+async def listed(client: Client, namespace: str | None) -> list[Release]:
+    """Return every release that there is a record of, by namespace and name."""
+    found: dict[tuple[str, str], Release] = {}
+    maps = await client.list(kinds.CONFIG_MAPS, namespace, label_selector=record.RECORD_SELECTOR)
+    releases = [record.from_config_map(item) for item in maps.items]
+    with contextlib.suppress(errors.NotFound):
+        objects = await client.list(kinds.CANARY_RELEASES, namespace)
+        releases += [codec.decode(item) for item in objects.items]
+    for release in releases:
+        found[release.namespace, release.name] = release
+    return [found[key] for key in sorted(found)]
 
 
 def records(place: Place) -> Records:
@@ -147,6 +171,11 @@ class ConfigMapRecords:
     async def save(self, stored: Stored) -> Stored:
         """Write the status, and the command that it answers."""
         return Stored(stored.release, await self._write(stored.release, stored.version))
+
+    async def leave(self, stored: Stored, now: Instant) -> None:
+        """Mark the record as deleted."""
+        release = msgspec.structs.replace(stored.release, deleted_ms=now)
+        await self._write(release, stored.version)
 
     async def forget(self, name: str) -> None:
         """Delete the record."""
@@ -257,6 +286,17 @@ class ObjectRecords:
             await self._before.forget(name)
         return Stored(stored.release, written["metadata"]["resourceVersion"])
 
+    async def leave(self, stored: Stored, now: Instant) -> None:
+        """Delete the object; its finalizer keeps it until everything is put back."""
+        name = stored.release.name
+        found = self._place.find(kinds.CANARY_RELEASES, name)
+        if found is None:
+            await self._before.leave(stored, now)
+            return
+        if FINALIZER not in (found["metadata"].get("finalizers") or ()):
+            await self.save(stored)
+        await self._place.delete(kinds.CANARY_RELEASES, name, "the release is let go")
+
     async def forget(self, name: str) -> None:
         """Let the object go: take our finalizer off, and delete it where nobody has."""
         found = self._place.find(kinds.CANARY_RELEASES, name)
@@ -266,6 +306,8 @@ class ObjectRecords:
         meta = found["metadata"]
         rest = [f for f in meta.get("finalizers") or () if f != FINALIZER]
         await self._patch(name, meta["resourceVersion"], {"finalizers": rest})
+        # With the last finalizer of one that was deleted the object goes.
+        self._place.gone(kinds.CANARY_RELEASES, found)
         if not meta.get("deletionTimestamp"):
             await self._place.delete(kinds.CANARY_RELEASES, name, "the release is forgotten")
 
