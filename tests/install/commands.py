@@ -12,8 +12,19 @@ import msgspec
 from serinus.kube.config import Connection
 from serinus.process import spawn
 from tests.conformance.kubectl import Kubectl
+from tests.control_plane import credentials
+from tests.control_plane.bench import ControlPlane
 
 _PROGRAM = Path(sys.executable).with_name("serinus")
+
+
+def admin_of(plane: ControlPlane) -> Connection:
+    """Return how the one who may do everything reaches a real control plane."""
+    return Connection(
+        server=plane.url,
+        ca=plane.ca_file.read_bytes(),
+        token=plane.tokens[credentials.ADMIN],
+    )
 
 
 class Finished(msgspec.Struct, frozen=True):

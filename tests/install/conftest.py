@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from serinus.errors import RefusedError
 from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from tests.conformance import local_server as local
-from tests.control_plane import credentials
-from tests.control_plane.bench import ControlPlane
-from tests.install.commands import Serinus
+from tests.install.commands import Serinus, admin_of
+from tests.install.helm import HELM, find_or_build
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build helm before any test runs: it takes longer than a test may."""
+    if session.config.option.collectonly:
+        return
+    if any("helm" in getattr(item, "fixturenames", ()) for item in session.items):
+        try:
+            session.config.stash[HELM] = find_or_build(os.environ)
+        except RefusedError as error:
+            session.config.stash[HELM] = error
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once and loudly why the chart was not rendered."""
+    found = config.stash.get(HELM, None)
+    if isinstance(found, RefusedError) and found.reason == "NoGo":
+        terminalreporter.section("NO HELM", red=True, bold=True)
+        terminalreporter.line(f"{found}; the chart was not rendered", red=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,15 +61,6 @@ def connection(request: pytest.FixtureRequest) -> Connection:
         to_local: Connection = request.getfixturevalue("local_server")
         return to_local
     return admin_of(request.getfixturevalue("kubernetes"))
-
-
-def admin_of(plane: ControlPlane) -> Connection:
-    """Return how the one who may do everything reaches a real control plane."""
-    return Connection(
-        server=plane.url,
-        ca=plane.ca_file.read_bytes(),
-        token=plane.tokens[credentials.ADMIN],
-    )
 
 
 @pytest_asyncio.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from serinus.kube.kinds import (
 )
 from serinus.process import SystemClock
 from tests.install.commands import Serinus
+from tests.install.waiting import until
 
 RELEASE: dict[str, Any] = {
     "apiVersion": CANARY_RELEASES.api_version,
@@ -45,9 +45,11 @@ async def clean(client: Client) -> AsyncIterator[None]:
 
 async def gone(client: Client) -> None:
     """Wait until nothing that was installed is left."""
-    deadline = time.monotonic() + 60
-    while left := await applying.installed(client):
-        assert time.monotonic() < deadline, [shown(manifest) for manifest in left]
+
+    async def none_left() -> bool:
+        return not await applying.installed(client)
+
+    await until(none_left)
 
 
 async def names(client: Client) -> set[str]:
