@@ -36,12 +36,12 @@ def admin(kubernetes: ControlPlane) -> Connection:
 
 
 @pytest_asyncio.fixture
-async def cluster(admin: Connection, request: pytest.FixtureRequest) -> AsyncIterator[HttpCluster]:
+async def cluster(admin: Connection) -> AsyncIterator[HttpCluster]:
     """A namespace with the Deployment `shop`, complete and managed, and the policies in force."""
-    namespace = f"hold-{abs(hash(request.node.name)) % 10**8}"
-    async with Client(admin) as client:
+    namespace, warnings = f"hold-{next(_numbers)}", list[str]()
+    async with Client(admin, on_warning=warnings.append) as client:
         await client.create(NAMESPACES, {"metadata": {"name": namespace}})
-        cluster = HttpCluster(client, namespace, [])
+        cluster = HttpCluster(client, namespace, warnings)
         for manifest in policy.objects(Settings()):
             await client.apply(kind_of(manifest), manifest, field_manager="serinus-install")
         await cluster.create("deployments", deployment())

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import serinus
-from serinus.cli import install, load, local
+from serinus.cli import install, lint, load, local
 from serinus.cli.look import verbs as look_verbs
 from serinus.cli.release_verbs import begin, verbs
 from serinus.errors import SerinusError
@@ -55,6 +55,7 @@ verbs.register(app)
 look_verbs.register(app)
 load.register(app)
 install.register(app)
+lint.register(app)
 app.add_typer(local.app, name="local")
 
 
