@@ -117,7 +117,7 @@ class _Operator:
         for caches in self._all_caches:
             queue: WorkQueue[Key] = WorkQueue(BACKOFF)
             self._queues.append(queue)
-            worker = Worker(caches, queue, Drivers(caches), report, self._clock)
+            worker = Worker(caches, queue, Drivers(caches), report, clock=self._clock)
             concerns.listen(caches, queue.add)
             tasks += [asyncio.ensure_future(worker.run()) for _ in range(self._worker_count)]
             tasks.append(asyncio.ensure_future(_resync(caches, queue)))

@@ -37,6 +37,7 @@ class Worker:
         queue: WorkQueue[Key],
         drivers: Drivers,
         report: Report,
+        *,
         clock: Clock,
     ) -> None:
         self._caches, self._queue, self._drivers = caches, queue, drivers
@@ -71,7 +72,7 @@ class Worker:
                 self._forget(key)
                 return
             await self._round(cluster, key, stored)
-        except Exception as error:  # noqa: BLE001 - the one boundary: a release never stops the others
+        except Exception as error:  # noqa: BLE001 - a release never stops the others
             await self._failed(cluster, key, error)
         else:
             self._queue.succeeded(key)
