@@ -110,6 +110,7 @@ class _Operator:
             _log.info("ready", port=port, identity=self._options.identity)
             stopped = asyncio.ensure_future(stop.wait())
             while not stop.is_set():
+                await self._try_first()
                 elected = asyncio.ensure_future(self._lease.acquire())
                 await asyncio.wait({elected, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
@@ -120,6 +121,23 @@ class _Operator:
                     await self._lead(stop)
             await stopped
         return 0
+
+    async def _try_first(self) -> None:
+        """Ask for the lease once, and say who has it; where nobody can, there is no place for it.
+
+        Raises:
+            RefusedError: the namespace of the Lease is not there.
+        """
+        with contextlib.suppress(errors.Unavailable):
+            if await self._lease.try_acquire():
+                return
+            if self._lease.record is None:
+                raise errors.RefusedError(
+                    "NamespaceMissing",
+                    f"no Lease can be kept in namespace {self._options.lease_namespace}: it is not "
+                    "there; choose another with --lease-namespace",
+                )
+            _log.info("stands by", leader=self._lease.holder)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Drive until told to stop, or until the lease is lost: then others may have it."""
