@@ -15,28 +15,18 @@ import msgspec
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.clock import Instant
+from serinus.controller.over_model import pods, port
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
-from serinus.errors import ClusterError, NotFound, RefusedError
+from serinus.errors import ClusterError, RefusedError
 from serinus.kubernetes_model.controllers import Controllers
+from serinus.kubernetes_model.kinds import PODS
 from serinus.release.decision import Reason
-from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Command, CommandVerb, Spec
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
-from serinus.traffic.write import Verb, Write
+from serinus.traffic.write import Write
 
 ROUND_COUNT_MAX = 2_000
-_NODE = "rehearsal"
-_KINDS = {(kind.api_version, kind.kind): kind for kind in model.KINDS}
-_NAMES = {kind.plural: kind for kind in reversed(model.KINDS)}
-_PATCHES = {
-    Verb.MERGE: model.PatchType.MERGE,
-    Verb.STRATEGIC: model.PatchType.STRATEGIC,
-    Verb.JSON: model.PatchType.JSON,
-    Verb.APPLY: model.PatchType.APPLY,
-}
-_OPTIONS = model.WriteOptions(field_manager=OUR_MANAGER, force=True)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -53,8 +43,8 @@ class Rehearsal:
         numbers = itertools.count(1)
         self._model = model.Cluster(new_id=lambda: f"rehearsal-{next(numbers)}")
         version = max((_version(o) for o in objects), default=1)
-        nodes = {str(o["spec"].get("nodeName") or _NODE) for o in objects if o["kind"] == "Pod"}
-        surroundings = [_namespace(release.namespace), *map(_node, sorted({*nodes, _NODE}))]
+        nodes = {str(o["spec"].get("nodeName") or pods.NODE) for o in objects if o["kind"] == "Pod"}
+        surroundings = [_namespace(release.namespace), *map(_node, sorted({*nodes, pods.NODE}))]
         self._model.restore([*surroundings, *map(dict, objects)], version)
         self._controllers = Controllers(self._model, events=False)
         self._namespace = release.namespace
@@ -78,44 +68,11 @@ class Rehearsal:
 
     async def read(self, spec: Spec) -> Snapshot:
         """Return the copied namespace as it is by now."""
-        target = self._find("deployments", spec.target)
-        services = self._list("services")
-        return Snapshot(
-            target=target,
-            service=self._find("services", spec.service),
-            deployments=self._list("deployments"),
-            replica_sets=self._list("replicasets"),
-            pods=() if target is None else self._pods(target),
-            services=services,
-            slices=tuple(
-                s
-                for s in self._list("endpointslices")
-                if s["metadata"].get("labels", {}).get("kubernetes.io/service-name") == spec.service
-            ),
-            autoscalers=self._list("horizontalpodautoscalers"),
-        )
+        return port.read(self._model, self._namespace, spec)
 
     async def send(self, write: Write) -> None:
         """Make a write on the copy, and note it."""
-        resource = _KINDS[write.target.api_version, write.target.kind]
-        name, namespace = write.target.name, write.target.namespace
-        if write.verb is Verb.CREATE:
-            self._model.create(resource, write.body, namespace, now=self._now, options=_OPTIONS)
-        elif write.verb is Verb.DELETE:
-            propagation = write.propagation and model.Propagation(write.propagation.value)
-            options = model.DeleteOptions(propagation=propagation, uid=write.uid)
-            self._model.delete(resource, name, namespace, now=self._now, options=options)
-        else:
-            self._model.patch(
-                resource,
-                name,
-                write.body,
-                namespace,
-                patch_type=_PATCHES[write.verb],
-                now=self._now,
-                options=_OPTIONS,
-                subresource=write.subresource,
-            )
+        port.send(self._model, write, self._now)
         # One whose precondition failed is no part of the plan: it is decided anew.
         self.writes.append(Planned(self._now - self._began_ms, write))
 
@@ -169,73 +126,12 @@ class Rehearsal:
         """Run the controllers and the pods until neither has anything to do now."""
         for _ in range(ROUND_COUNT_MAX):
             self._controllers.run(self._now)
-            moved_count = sum(self._step_pod(pod) for pod in self._list("pods"))
+            moved_count = sum(
+                pods.advance(self._model, pod, self._now)
+                for pod in self._model.list(PODS, self._namespace).items
+            )
             if moved_count == 0:
                 return
-
-    def _step_pod(self, pod: Manifest) -> bool:
-        """Take one pod a step further, as an eager kubelet; return whether there was one."""
-        name, resource = pod["metadata"]["name"], _NAMES["pods"]
-        if "deletionTimestamp" in pod["metadata"]:
-            options = model.DeleteOptions(grace_seconds=0)
-            self._model.delete(resource, name, self._namespace, now=self._now, options=options)
-            return True
-        if is_ready(pod):
-            return False
-        if not pod["spec"].get("nodeName"):
-            self._bind(name)
-        conditions = [{"type": kind, "status": "True"} for kind in ("ContainersReady", "Ready")]
-        self._model.patch(
-            resource,
-            name,
-            {
-                "status": {
-                    "phase": "Running",
-                    "podIP": "127.0.0.1",
-                    "podIPs": [{"ip": "127.0.0.1"}],
-                    "conditions": conditions,
-                }
-            },
-            self._namespace,
-            patch_type=model.PatchType.MERGE,
-            now=self._now,
-            options=_OPTIONS,
-            subresource="status",
-        )
-        return True
-
-    def _bind(self, name: str) -> None:
-        body = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "namespace": self._namespace},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": _NODE},
-        }
-        self._model.create(
-            _NAMES["pods"],
-            body,
-            self._namespace,
-            now=self._now,
-            name=name,
-            subresource="binding",
-        )
-
-    def _find(self, plural: str, name: str) -> Manifest | None:
-        try:
-            return self._model.get(_NAMES[plural], name, self._namespace)
-        except NotFound:
-            return None
-
-    def _list(self, plural: str) -> tuple[Manifest, ...]:
-        return tuple(self._model.list(_NAMES[plural], self._namespace).items)
-
-    def _pods(self, target: Manifest) -> tuple[Manifest, ...]:
-        labels = target["spec"]["selector"].get("matchLabels") or {}
-        return tuple(
-            pod
-            for pod in self._list("pods")
-            if labels.items() <= (pod["metadata"].get("labels") or {}).items()
-        )
 
 
 def copies(snapshot: Snapshot) -> Iterator[Manifest]:

@@ -68,6 +68,7 @@ class Cluster:
         evaluate: Evaluate | None = None,
     ) -> None:
         """Start empty; `evaluate` answers the CEL rules of custom resources (None: unchecked)."""
+        self._evaluate = evaluate
         self._store = Store(start_version, LOG_LENGTH)
         makers = {CUSTOM_RESOURCE_DEFINITIONS.kind: DefinitionBehaviour}
         self._registry = Registry(kinds, makers)
@@ -76,6 +77,18 @@ class Cluster:
         self._transactions = Transactions(self._store, self._addresses, new_id)
         self._removals = Removals(self._store)
         self._store.listeners.append(self._note)
+
+    def copy(self, *, new_id: Callable[[], str]) -> Cluster:
+        """Return a cluster with the same objects and log, which goes its own way; nobody listens.
+
+        Its Services get their addresses from the default range from now on.
+        """
+        other = Cluster(new_id=new_id, kinds=self._registry.built_in, evaluate=self._evaluate)
+        other._store.take_over(self._store)
+        for item in other._store.everything():
+            resource = self._stored_resource(item)
+            other._note(Change(ChangeType.ADDED, resource, item, None, self._store.version))
+        return other
 
     @property
     def resources(self) -> tuple[Resource, ...]:

@@ -26,10 +26,13 @@ _RETRIES_MAX = {"endpoint-slice": 15, "deployment": 15}
 class Controllers:
     """Reconcile what changes in one cluster."""
 
-    def __init__(self, cluster: Backend, *, events: bool = True) -> None:
+    def __init__(
+        self, cluster: Backend, *, events: bool = True, like: Controllers | None = None
+    ) -> None:
         """Look at all objects of `cluster` and listen to its changes.
 
-        Without `events` no Kubernetes Events are written, which a simulation does not need.
+        Without `events` no Kubernetes Events are written, which a simulation does not need. `like`
+        are the controllers of the cluster that this one is a copy of: go on where they are.
         """
         self._cluster = cluster
         self._objects = Writes(cluster, events=events)
@@ -40,12 +43,26 @@ class Controllers:
         self._failures: dict[Key, int] = {}
         self.last_error: tuple[Key, errors.ClusterError] | None = None
         """What went wrong last, for those who watch the controllers."""
-        listed = [(_kind_of(obj), obj) for obj in cluster.snapshot()[0]]
+        if like is None:
+            self._look_at_all()
+        else:
+            self._take_over(like)
+        cluster.on_change.append(self._take)
+
+    def _look_at_all(self) -> None:
+        listed = [(_kind_of(obj), obj) for obj in self._cluster.snapshot()[0]]
         for kind, obj in listed:
             self._objects.put(kind, obj)
         for kind, obj in listed:
             self._enqueue(triggers.Change(kind, None, obj))
-        cluster.on_change.append(self._take)
+
+    def _take_over(self, other: Controllers) -> None:
+        self._objects.take_over(other._objects)
+        self._queue.update(other._queue)
+        self._due.update(other._due)
+        self._agenda.extend(other._agenda)
+        self._delays.extend(other._delays)
+        self._failures.update(other._failures)
 
     @property
     def pending(self) -> tuple[Key, ...]:

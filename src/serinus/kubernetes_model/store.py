@@ -27,6 +27,16 @@ class Store:
         self._log: collections.deque[Change] = collections.deque(maxlen=log_length)
         self._forgotten_version = start_version
 
+    def take_over(self, other: Store) -> None:
+        """Hold what another store holds by now, and remember what it remembers."""
+        self.version = other.version
+        self._shelves = {
+            key: {space: dict(drawer) for space, drawer in shelf.items()}
+            for key, shelf in other._shelves.items()
+        }
+        self._log = other._log.copy()
+        self._forgotten_version = other._forgotten_version
+
     def get(self, resource: Resource, name: str, namespace: str | None) -> Object | None:
         """Return the object of that name, or None."""
         shelf = self._shelves.get(resource.storage_key)

@@ -74,7 +74,7 @@ def not_narrowable(around: Surroundings) -> list[Finding]:
         (e.get("targetRef") or {}).get("name", "?")
         for s in around.slices
         for e in s.get("endpoints") or ()
-        if (e.get("targetRef") or {}).get("uid") not in uids
+        if (e.get("targetRef") or {}).get("uid") not in uids and not _is_of_ours(e, around)
     ]
     if strangers:
         why.append(
@@ -82,6 +82,25 @@ def not_narrowable(around: Surroundings) -> list[Finding]:
             "revision"
         )
     return [Finding("NarrowNever", f"{w}: 0 and 100 % are not exact") for w in why]
+
+
+def _is_of_ours(endpoint: Manifest, around: Surroundings) -> bool:
+    """Tell by its name whether a pod that is not among those seen is of our two Deployments.
+
+    It may be gone, or come: pods and endpoints are followed by watches of their own.
+    """
+    mark = shorten(around.target["metadata"]["name"], LABEL_VALUE_MAX)
+    uids = {around.target["metadata"]["uid"]} | {
+        d["metadata"]["uid"]
+        for d in around.deployments
+        if (d["metadata"].get("labels") or {}).get(CANARY_OF_LABEL) == mark
+    }
+    owner_name = str((endpoint.get("targetRef") or {}).get("name", "")).rpartition("-")[0]
+    return any(
+        rs["metadata"]["name"] == owner_name
+        and any(o["uid"] in uids for o in rs["metadata"].get("ownerReferences") or ())
+        for rs in around.replica_sets
+    )
 
 
 def other_pods(service: Manifest, target: str) -> str:

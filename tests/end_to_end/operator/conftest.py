@@ -1,4 +1,4 @@
-"""A stage on which an operator runs: the kind is installed, and `serinus controller` is a process."""
+"""A stage with an operator: the kind is installed, and `serinus controller` is a process."""
 
 from __future__ import annotations
 

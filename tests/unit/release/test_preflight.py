@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from serinus.release.observation import Finding
-from serinus.release.preflight import Surroundings, findings
+from serinus.release.preflight import Surroundings, findings, not_narrowable
 from serinus.traffic.router import Mode
 from tests.unit.release.world import a_spec
 
@@ -277,6 +277,31 @@ def test_where_the_selector_must_not_be_narrowed_0_and_100_are_not_exact(
 ) -> None:
     found = the_one(around(**changes))
     assert found == Finding("NarrowNever", f"{why}: 0 and 100 % are not exact")
+
+
+@pytest.mark.parametrize("name", ["shop-65695-x2x4z", "shop-rev2-6f5f7-b7k9m"])
+def test_a_pod_of_ours_that_is_gone_or_not_seen_yet_does_not_keep_the_service_wide(
+    name: str,
+) -> None:
+    # Pods and endpoints are followed by watches of their own: one may show what the other does not.
+    sets = tuple(
+        {
+            "metadata": {
+                "name": set_name,
+                "ownerReferences": [{"uid": owner, "controller": True}],
+            }
+        }
+        for set_name, owner in (("shop-65695", "uid-shop"), ("shop-rev2-6f5f7", "uid-shop-rev2"))
+    )
+    canary = a_deployment("shop-rev2")
+    canary["metadata"]["labels"] = {"serinus.dev/canary-of": "shop"}
+    endpoint = {"targetRef": {"uid": "not-among-the-pods", "name": name}}
+    surroundings = around(
+        deployments=(a_deployment(), canary),
+        replica_sets=sets,
+        slices=({"endpoints": [endpoint]},),
+    )
+    assert not_narrowable(surroundings) == []
 
 
 def test_what_blocks_comes_first() -> None:

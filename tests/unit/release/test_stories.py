@@ -268,6 +268,25 @@ def test_a_deadline_aborts_or_where_that_is_not_wished_degrades() -> None:
     healthy_on(world, NEW, 4)
 
 
+def test_the_deadline_of_pods_is_kept_in_view_while_the_route_is_waited_for() -> None:
+    world = at_rest(mode=Mode.CONSTANT, steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: bool(done.sent))
+    for begins in (False, True):
+        if begins:
+            world.begin(world.pods()[-1])
+        while others := [k for k in world.controllers.pending if k.controller != "endpoint-slice"]:
+            world.control(others[0])
+    assert world.ready()[NEW] == 1
+    done = world.round()
+    assert done is not None
+    waiting, progress = done.decision.status.waiting, done.decision.status.progress
+    assert waiting is not None
+    assert waiting.reason == "WaitingForRoute"
+    assert progress is not None
+    assert done.decision.wake_at == progress.deadline_ms
+
+
 def test_a_fix_goes_out_at_once_where_nothing_serves() -> None:
     world = ReleaseWorld(spec=a_spec("25,pause"))
     world.broken.add(OLD)

@@ -15,35 +15,26 @@ from serinus import errors
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.api.text import parse_steps
+from serinus.controller.over_model import port
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.kubernetes_model.kinds import (
     DEPLOYMENTS,
-    ENDPOINT_SLICES,
     KINDS,
     PODS,
     REPLICA_SETS,
     SERVICES,
 )
-from serinus.release.holding import HELD, MANAGED, OUR_MANAGER, RELEASE_LABEL, label_of
+from serinus.release.holding import HELD, MANAGED, RELEASE_LABEL, label_of
 from serinus.release.model import Command, CommandVerb, Phase, Spec, Status, Step
 from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import is_ready
-from serinus.traffic.write import ObjectRef, Verb, Write
+from serinus.traffic.write import ObjectRef, Write
 from tests.unit.kubernetes_model.workloads.world import World, a_deployment, a_template, image_of
 
 _T = TypeVar("_T")
-_RESOURCES = {(kind.api_version, kind.kind): kind for kind in KINDS}
-_PATCHES = {
-    Verb.MERGE: model.PatchType.MERGE,
-    Verb.STRATEGIC: model.PatchType.STRATEGIC,
-    Verb.JSON: model.PatchType.JSON,
-    Verb.APPLY: model.PatchType.APPLY,
-}
-_OURS = model.WriteOptions(field_manager=OUR_MANAGER, force=True)
-_USERS = model.WriteOptions(field_manager="kubectl-client-side-apply")
 SETTLE_MS = 2_000
 ROUNDS_MAX = 1_500
 
@@ -88,44 +79,12 @@ class ReleaseWorld(World):
         self.forgotten = True
 
     async def read(self, spec: Spec) -> Snapshot:
-        target = self.found("Deployment", spec.target)
-        services = tuple(self.cluster.list(SERVICES, "default").items)
-        return Snapshot(
-            target=target,
-            service=self.found("Service", spec.service),
-            deployments=tuple(self.cluster.list(DEPLOYMENTS, "default").items),
-            replica_sets=tuple(self.replica_sets()),
-            pods=tuple(self.pods()),
-            services=services,
-            slices=tuple(self.all(ENDPOINT_SLICES)),
-            hold_by=self.hold_by,
-        )
+        seen = port.read(self.cluster, "default", spec)
+        return msgspec.structs.replace(seen, hold_by=self.hold_by)
 
     async def send(self, write: Write) -> None:
         self.sent.append(write)
-        resource = _RESOURCES[write.target.api_version, write.target.kind]
-        if write.verb is Verb.CREATE:
-            self.cluster.create(resource, write.body, "default", now=self.now, options=_OURS)
-        elif write.verb is Verb.DELETE:
-            options = model.DeleteOptions(
-                propagation=write.propagation and model.Propagation(write.propagation.value),
-                uid=write.uid,
-                resource_version=write.resource_version,
-            )
-            self.cluster.delete(
-                resource, write.target.name, "default", now=self.now, options=options
-            )
-        else:
-            self.cluster.patch(
-                resource,
-                write.target.name,
-                write.body,
-                "default",
-                patch_type=_PATCHES[write.verb],
-                now=self.now,
-                options=_OURS,
-                subresource=write.subresource,
-            )
+        port.send(self.cluster, write, self.now)
         self.after_each_change()
 
     # What a test does to it.

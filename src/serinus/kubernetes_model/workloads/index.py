@@ -39,6 +39,12 @@ class Index:
         # One bucket for each question, each bucket in the order in which objects came.
         self._buckets: dict[tuple[object, ...], dict[str, tuple[Kind, Object]]] = {}
 
+    def take_over(self, other: Index) -> None:
+        """Know all that another index knows by now."""
+        self._by_name = {key: dict(names) for key, names in other._by_name.items()}
+        self._kinds_in = {space: dict(kinds) for space, kinds in other._kinds_in.items()}
+        self._buckets = {question: dict(found) for question, found in other._buckets.items()}
+
     def put(self, kind: Kind, obj: Object) -> Object | None:
         """Take in a created or changed object; return what was known under its name before."""
         namespace = namespace_of(obj)

@@ -16,14 +16,14 @@ class Registry:
         self, kinds: Sequence[Resource], makers: Mapping[str, type[BuiltIn]] | None = None
     ) -> None:
         """Serve built-in kinds; `makers` names the class for those that need one of their own."""
-        self._built_in = tuple(kinds)
+        self.built_in = tuple(kinds)
         self._makers = makers or {}
         self._behaviours: dict[tuple[str, str, str], Behaviour] = {}
         self._custom: dict[str, list[Behaviour]] = {}
         self._known = {(r.group, r.version, r.plural): r for r in kinds}
 
     def __iter__(self) -> Iterator[Resource]:
-        yield from self._built_in
+        yield from self.built_in
         for behaviours in self._custom.values():
             for behaviour in behaviours:
                 yield behaviour.resource

@@ -293,7 +293,10 @@ def _wait_for_pods(draft: Draft, target: Target, available: int, wanted: int) ->
 def _deadline_exceeded(draft: Draft, target: Target) -> bool:
     progress = draft.status.progress
     canary_set = draft.view.canary
-    if progress is None or draft.now < progress.deadline_ms:
+    if progress is None:
+        return False
+    if draft.now < progress.deadline_ms:
+        draft.wake(progress.deadline_ms)
         return False
     if canary_set is not None and canary_set.available_count > progress.available_count:
         return False
@@ -314,7 +317,7 @@ def _deadline_exceeded(draft: Draft, target: Target) -> bool:
 
 
 def _advance(draft: Draft) -> None:
-    """Go to the next step that has something to wait for; one decision a step."""
+    """Go to the next step that has something to wait for; a weight is a decision of its own."""
     spec, status = draft.obs.spec, draft.status
     if status.step_index >= len(spec.steps):
         promotion.begin(draft)
@@ -334,6 +337,9 @@ def _advance(draft: Draft) -> None:
             draft.wait(Reason.WAITING_FOR_PAUSE, f"the pause of {seconds(step.duration_ms)}")
             return
     next_step(draft)
+    later = spec.steps[draft.status.step_index :]
+    if not later or isinstance(later[0], Pause):
+        _advance(draft)
 
 
 def next_step(draft: Draft) -> None:
