@@ -13,7 +13,7 @@ from serinus.errors import NotFound
 from serinus.release.conditions import outlook
 from serinus.release.decide import decide
 from serinus.release.decision import Decision
-from serinus.release.model import Command
+from serinus.release.model import Command, Status
 from serinus.release.observation import Observation
 from serinus.traffic.write import Write
 
@@ -24,6 +24,8 @@ class Round(msgspec.Struct, frozen=True):
     observation: Observation
     decision: Decision
     sent: tuple[Write, ...]
+    unshown: bool = False
+    """Whether the record does not show yet what it could, though it has all it must remember."""
 
     @property
     def at_rest(self) -> bool:
@@ -52,11 +54,16 @@ async def foresee(cluster: Cluster, name: str, now: Instant) -> Round:
 
 
 async def reconcile(
-    cluster: Cluster, name: str, now: Instant, *, command: Command | None = None
+    cluster: Cluster,
+    name: str,
+    now: Instant,
+    *,
+    command: Command | None = None,
+    show: bool = True,
 ) -> Round:
     """Take the next step of one release.
 
-    A driver may bring a `command` of its own, which is then not in the record before its answer is.
+    Without `show` what is only for people to read is not written for its own sake. A driver may bring a `command` of its own, which is then not in the record before its answer is.
 
     The status is saved before anything is done: a deadline or an answered command that was acted
     on is never forgotten, and every action may be repeated.
@@ -77,10 +84,18 @@ async def reconcile(
     shown = outlook(
         seen.observation, decision, release.outlook, generation=release.generation, now=now
     )
-    if (decision.status, shown) != (release.status, release.outlook):
+    changed = (decision.status, shown) != (release.status, release.outlook)
+    news = remembered(decision.status) != remembered(release.status)
+    if news or (changed and show):
         saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
     if decision.gone:
         await cluster.forget(name)
-    return Round(seen.observation, decision, tuple(sent))
+    unshown = changed and not news and not show
+    return Round(seen.observation, decision, tuple(sent), unshown)
+
+
+def remembered(status: Status) -> Status:
+    """Return the part of a status that must survive a crash; the rest is seen again."""
+    return msgspec.structs.replace(status, waiting=None, progress=None, canary_hash="")

@@ -15,6 +15,7 @@ from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.kubernetes.presence import operator
 from serinus.controller.kubernetes.record import RECORD_LABEL, record_name
 from serinus.controller.reconcile import Round, foresee, reconcile
+from serinus.controller.showing import Showing
 from serinus.errors import Retry
 from serinus.kube.kinds import LEASES
 from serinus.kube.lease import Lease, LeaseOptions
@@ -127,13 +128,14 @@ async def drive(
         NotDriving: the Lease was lost.
         SerinusError: something that trying again cannot mend.
     """
-    failure_count = 0
+    failure_count, showing = 0, Showing()
     while True:
         count = cluster.changes.count
         if not lease.is_held:
             raise NotDriving("LeaseLost", f"the lease of release {name} was lost; nothing was lost")
+        now = clock.now_ms()
         try:
-            done = await reconcile(cluster, name, clock.now_ms(), command=command)
+            done = await reconcile(cluster, name, now, command=command, show=showing.due(now))
         except errors.ClusterError as error:
             if error.retry is Retry.NEVER and not isinstance(
                 error, errors.NotFound | errors.AlreadyExists
@@ -146,10 +148,14 @@ async def drive(
             continue
         failure_count = 0
         on_round(done)
+        show_at = showing.after(done, now)
         if until(done):
+            if done.unshown:
+                with contextlib.suppress(errors.ClusterError):
+                    await reconcile(cluster, name, clock.now_ms())
             return done
-        wake_at = done.decision.wake_at
-        wait_ms = RECHECK_MS if wake_at is None else max(0, wake_at - clock.now_ms())
+        wakes = [at for at in (done.decision.wake_at, show_at) if at is not None]
+        wait_ms = max(0, min(wakes) - clock.now_ms()) if wakes else RECHECK_MS
         await _wait(cluster, min(wait_ms, RECHECK_MS), count, lease)
 
 

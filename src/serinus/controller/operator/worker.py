@@ -8,7 +8,7 @@ import msgspec
 
 from serinus import errors
 from serinus.api.codec import Release
-from serinus.clock import Clock
+from serinus.clock import Clock, Instant
 from serinus.controller.kubernetes.caches import Caches
 from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.operator.concerns import Key
@@ -17,6 +17,7 @@ from serinus.controller.operator.report import Report
 from serinus.controller.operator.workqueue import WorkQueue
 from serinus.controller.ports import Stored
 from serinus.controller.reconcile import Round, reconcile
+from serinus.controller.showing import Showing
 from serinus.errors import Retry
 from serinus.kube import kinds
 from serinus.release.model import Phase
@@ -43,6 +44,7 @@ class Worker:
         self._caches, self._queue, self._drivers = caches, queue, drivers
         self._report, self._clock = report, clock
         self._clusters: dict[Key, KubernetesCluster] = {}
+        self._showings: dict[Key, Showing] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -92,18 +94,19 @@ class Worker:
         if self._caches.get(kinds.CANARY_RELEASES, *key) is None:
             # A release that was begun without an operator: its record moves into the object.
             stored = await cluster.save(stored)
-        done = await reconcile(cluster, name, self._clock.now_ms())
+        showing, now = self._showings.setdefault(key, Showing()), self._clock.now_ms()
+        done = await reconcile(cluster, name, now, show=showing.due(now))
         self._report.round(key, done, self._caches.get(kinds.CANARY_RELEASES, *key))
         if done.decision.gone:
             self._forget(key)
             return
-        self._plan_next(key, done)
+        self._plan_next(key, done, showing.after(done, now))
 
-    def _plan_next(self, key: Key, done: Round) -> None:
+    def _plan_next(self, key: Key, done: Round, show_at: Instant | None) -> None:
         """Look again when time itself matters; else a change of the world comes first."""
-        wake_at = done.decision.wake_at
-        if wake_at is not None:
-            wait_ms = max(0, wake_at - self._clock.now_ms())
+        wakes = [at for at in (done.decision.wake_at, show_at) if at is not None]
+        if wakes:
+            wait_ms = max(0, min(wakes) - self._clock.now_ms())
             self._queue.add_after(key, min(wait_ms, RECHECK_MS))
         elif not done.at_rest:
             self._queue.add_after(key, RECHECK_MS)
@@ -166,4 +169,5 @@ class Worker:
 
     def _forget(self, key: Key) -> None:
         self._clusters.pop(key, None)
+        self._showings.pop(key, None)
         self._report.forget(key)

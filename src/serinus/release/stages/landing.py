@@ -55,8 +55,8 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
             return False
         draft.note(Reason.WIDENED, f"Service {obs.spec.service} selects every revision again")
     draft.act(*route.actions)
-    draft.set(shown=route.shown)
-    # At rest nothing waits for the proxies: all that the Service selects is the same revision.
+    # Where the Deployment is whole nothing waits for the proxies: all pods are of one revision.
+    draft.set(shown=None if draft.target.complete else route.shown)
     return not route.actions and route.shown is not None
 
 
