@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -18,7 +19,7 @@ import yaml
 
 import serinus
 from scripts import generate_install, helm_values
-from serinus.errors import RefusedError
+from serinus.errors import AlreadyExists, RefusedError
 from serinus.install import manifests
 from serinus.install.kinds import shown
 from serinus.install.settings import NAMESPACE, Hold, Settings
@@ -175,7 +176,7 @@ async def test_the_chart_can_do_without_the_definition(helm: Helm) -> None:
 @needs_go
 async def test_every_value_of_the_workload_arrives(helm: Helm) -> None:
     rendered = await helm.template(
-        "--set=image.repository=registry.example/serinus,image.tag=9,image.pullPolicy=Always",
+        "--set=image.repository=registry.example/serinus,image.tag=v9,image.pullPolicy=Always",
         "--set=imagePullSecrets[0].name=key,replicas=3,logFormat=text,priorityClassName=high",
         "--set=podAnnotations.note=a,nodeSelector.disk=ssd,resources.limits.memory=1Gi",
         "--set=tolerations[0].key=infra,affinity.nodeAffinity.x=y",
@@ -185,7 +186,7 @@ async def test_every_value_of_the_workload_arrives(helm: Helm) -> None:
     spec, (container,) = template["spec"], template["spec"]["containers"]
     assert deployment["spec"]["replicas"] == 3
     assert template["metadata"]["annotations"] == {"note": "a"}
-    assert container["image"] == "registry.example/serinus:9"
+    assert container["image"] == "registry.example/serinus:v9"
     assert container["imagePullPolicy"] == "Always"
     assert "--log-format=text" in container["args"]
     assert container["resources"]["limits"]["memory"] == "1Gi"
@@ -211,26 +212,26 @@ async def kubectl(kubernetes: ControlPlane, tmp_path: Path) -> AsyncIterator[Kub
     """kubectl on a real control plane that has the namespaces which the objects name."""
     async with Client(admin_of(kubernetes)) as client:
         for name in (NAMESPACE, "shop"):
-
-            async def absent(name: str = name) -> bool:
-                found = await client.find(NAMESPACES, name)
-                return found is None or "deletionTimestamp" not in found["metadata"]
-
-            await until(absent)
-            if await client.find(NAMESPACES, name) is None:
+            with contextlib.suppress(AlreadyExists):
                 await client.create(NAMESPACES, {"metadata": {"name": name}})
         yield Kubectl(admin_of(kubernetes), "default", tmp_path)
         await client.delete(NAMESPACES, NAMESPACE)
 
+        async def gone() -> bool:
+            return await client.find(NAMESPACES, NAMESPACE) is None
+
+        await until(gone)
+
 
 async def checked(kubectl: Kubectl, objects: Sequence[Object]) -> None:
     """Let the API server check the objects; an unknown field is an error, a warning is one too."""
-    body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    said = await kubectl(
-        "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "FILE", given=body
-    )
-    assert said.count("serverside-applied") == len(objects)
-    assert "Warning" not in said
+    for namespace in {each["metadata"].get("namespace", "default") for each in objects}:
+        there = [o for o in objects if o["metadata"].get("namespace", "default") == namespace]
+        options = ("--server-side", "--dry-run=server", "--validate=strict", f"-n={namespace}")
+        body = {"apiVersion": "v1", "kind": "List", "items": there}
+        said = await kubectl("apply", *options, "-f", "FILE", given=body)
+        assert said.count("serverside-applied") == len(there)
+        assert "Warning" not in said
 
 
 async def test_the_api_server_takes_what_is_installed(kubectl: Kubectl) -> None:

@@ -89,6 +89,13 @@ async def test_the_same_again_changes_nothing(client: Client, serinus: Serinus) 
         assert old["metadata"].get("generation") == manifest["metadata"].get("generation")
 
 
+async def test_it_may_come_back_while_it_is_still_going(client: Client, serinus: Serinus) -> None:
+    await serinus("install")
+    await serinus("uninstall")
+    await serinus("install")
+    assert await names(client) == await wanted(client)
+
+
 async def test_another_choice_is_an_upgrade(client: Client, serinus: Serinus) -> None:
     await serinus("install")
     said = await serinus(

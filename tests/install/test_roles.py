@@ -50,6 +50,8 @@ MORE_RESOURCES = (
 # What every account may ask about itself.
 OF_ITSELF = {"authorization.k8s.io", "authentication.k8s.io", "certificates.k8s.io"}
 RELEASE: dict[str, Any] = {
+    "apiVersion": CANARY_RELEASES.api_version,
+    "kind": CANARY_RELEASES.kind,
     "metadata": {"name": "shop"},
     "spec": {"targetRef": {"name": "shop"}, "service": {"name": "shop"}},
 }
