@@ -1,4 +1,4 @@
-"""The hold by policy on real Kubernetes: whatever way a template is written, it does not roll out."""
+"""The hold by policy on real Kubernetes: however a template is written, it does not roll out."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from serinus.kube.client import Client
 from serinus.kube.kinds import CUSTOM_RESOURCE_DEFINITIONS
 
 LetGo: TypeAlias = Callable[[Sequence[Manifest]], Awaitable[None]]
-"""Let releases go: it returns when their CanaryReleases are gone and their owners' objects whole."""
+"""Let releases go: it returns when their CanaryReleases are gone, and what they changed is back."""
 
 _SHOWN_MAX = 5
 
