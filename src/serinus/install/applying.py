@@ -15,11 +15,11 @@ import msgspec
 from serinus import errors
 from serinus.clock import Clock
 from serinus.errors import RefusedError
-from serinus.install import crd, policy
+from serinus.install import policy
+from serinus.install.finding import Installation
 from serinus.install.kinds import BETA, INSTALLED, kind_of, shown
 from serinus.install.settings import (
     CONTROLLER,
-    CONTROLLER_NAMESPACE_ANNOTATION,
     MANAGED_BY_LABEL,
     MANAGER,
     PART_OF_LABEL,
@@ -56,21 +56,26 @@ async def policy_version(client: Client) -> str | None:
     return next((version for version in ("v1", "v1beta1") if version in served), None)
 
 
-async def refuse_second(client: Client, settings: Settings) -> None:
-    """Refuse to install beside a controller in another namespace: both would drive releases.
+async def refuse(client: Client, settings: Settings, before: Installation | None) -> None:
+    """Refuse what cannot work: a second controller elsewhere, a namespace that is not there.
 
     Raises:
-        RefusedError: there is one.
+        RefusedError: with what to do.
     """
-    found = await client.find(CUSTOM_RESOURCE_DEFINITIONS, crd.NAME)
-    marks = {} if found is None else found["metadata"].get("annotations") or {}
-    where = marks.get(CONTROLLER_NAMESPACE_ANNOTATION, settings.namespace)
-    if where != settings.namespace:
+    where = None if before is None else before.controller_namespace
+    if settings.controller and where not in (None, settings.namespace):
         raise RefusedError(
             "InstalledElsewhere",
             f"serinus is installed in namespace {where}: upgrade it with `--namespace {where}`, or "
             "run `serinus uninstall` first",
         )
+    for name in settings.watch_namespaces:
+        if name != settings.namespace and await client.find(NAMESPACES, name) is None:
+            raise RefusedError(
+                "NoNamespace",
+                f"namespace {name} is not there, and the controller's role belongs into it: "
+                f"kubectl create namespace {name}",
+            )
 
 
 async def apply(
