@@ -42,14 +42,14 @@ VALUES = (
         "watchNamespaces",
         [],
         {"type": "array", "items": _TEXT, "uniqueItems": True},
-        "Look after releases there only, with Roles in place of a ClusterRole; empty: everywhere.",
+        "Look after releases there only, with Roles for a ClusterRole; everywhere if empty.",
     ),
     Value(
         "hold",
         "auto",
         {"enum": ["auto", "policy", "field"]},
-        "What holds a changed template. policy: a MutatingAdmissionPolicy (Kubernetes 1.36, or "
-        "1.34 with the feature on). field: spec.paused, everywhere. auto: what the cluster offers.",
+        "What holds a changed template. policy: a MutatingAdmissionPolicy (Kubernetes 1.36; 1.34 "
+        "with the feature on). field: spec.paused, everywhere. auto: what the cluster offers.",
     ),
     Value(
         "crds.install",

@@ -16,6 +16,7 @@ from serinus.install.settings import Settings
 from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from serinus.kube.kinds import NAMESPACES
+from serinus.release import holding
 from tests.conformance.cluster import Object
 from tests.conformance.kubectl import Kubectl
 from tests.conformance.manifests import CANARY_IMAGE, STABLE_IMAGE, deployment
@@ -24,7 +25,7 @@ from tests.conformance.workloads import complete, observed, set_image, sizes, wi
 from tests.control_plane.bench import ControlPlane
 from tests.install.commands import admin_of
 
-LABEL = policy.RELEASE_LABEL
+LABEL = holding.RELEASE_LABEL
 OURS = "serinus"
 THIRD_IMAGE = "shop:3"
 _numbers = itertools.count(1)
@@ -46,7 +47,7 @@ async def cluster(admin: Connection) -> AsyncIterator[HttpCluster]:
             await client.apply(kind_of(manifest), manifest, field_manager="serinus-install")
         await cluster.create("deployments", deployment())
         await complete(cluster)
-        await label(cluster, policy.MANAGED)
+        await label(cluster, holding.MANAGED)
         await cluster.eventually(lambda: in_force(cluster))
         try:
             yield cluster
@@ -84,14 +85,14 @@ async def is_held(cluster: HttpCluster) -> None:
     """Hold that nothing rolls out, also once the Deployment's controller has seen it."""
     shop = await observed(cluster, "shop")
     assert shop["spec"]["paused"] is True
-    assert shop["metadata"]["labels"][LABEL] == policy.HELD
+    assert shop["metadata"]["labels"][LABEL] == holding.HELD
     assert await sizes(cluster) == {STABLE_IMAGE: 3}
 
 
 async def is_at_rest(cluster: HttpCluster) -> None:
     shop = await observed(cluster, "shop")
     assert not shop["spec"].get("paused")
-    assert shop["metadata"]["labels"][LABEL] == policy.MANAGED
+    assert shop["metadata"]["labels"][LABEL] == holding.MANAGED
     assert await sizes(cluster) == {STABLE_IMAGE: 3}
 
 
@@ -172,7 +173,7 @@ async def test_an_undo_at_rest_is_held(cluster: HttpCluster, kubectl: Kubectl) -
     await label(cluster, None)
     await set_image(cluster, "shop", CANARY_IMAGE)
     await complete(cluster)
-    await label(cluster, policy.MANAGED)
+    await label(cluster, holding.MANAGED)
     await kubectl("rollout", "undo", "deployment/shop")
     shop = await observed(cluster, "shop")
     assert shop["spec"]["paused"] is True
@@ -182,7 +183,7 @@ async def test_an_undo_at_rest_is_held(cluster: HttpCluster, kubectl: Kubectl) -
 async def test_scaling_is_nobodys_business(cluster: HttpCluster, kubectl: Kubectl) -> None:
     await kubectl("scale", "deployment/shop", "--replicas=5")
     shop = await complete(cluster)
-    assert shop["metadata"]["labels"][LABEL] == policy.MANAGED
+    assert shop["metadata"]["labels"][LABEL] == holding.MANAGED
     await kubectl("set", "image", "deployment/shop", f"web={CANARY_IMAGE}")
     await kubectl("scale", "deployment/shop", "--replicas=4")
 
@@ -206,7 +207,7 @@ async def test_at_rest_a_user_may_pause_and_resume_for_herself(
 ) -> None:
     await kubectl("rollout", "pause", "deployment/shop")
     shop = await observed(cluster, "shop")
-    assert (shop["spec"]["paused"], shop["metadata"]["labels"][LABEL]) == (True, policy.MANAGED)
+    assert (shop["spec"]["paused"], shop["metadata"]["labels"][LABEL]) == (True, holding.MANAGED)
     await kubectl("rollout", "resume", "deployment/shop")
     await is_at_rest(cluster)
 
@@ -232,13 +233,13 @@ async def test_a_replace_without_the_label_leaves_it(
 async def test_the_glass_may_be_broken(cluster: HttpCluster, kubectl: Kubectl) -> None:
     await kubectl("set", "image", "deployment/shop", f"web={CANARY_IMAGE}")
     await is_held(cluster)
-    await kubectl("label", "--overwrite", "deployment", "shop", f"{LABEL}={policy.OFF}")
+    await kubectl("label", "--overwrite", "deployment", "shop", f"{LABEL}={holding.OFF}")
     await kubectl("rollout", "resume", "deployment/shop")
     await complete(cluster)
     assert await sizes(cluster) == {STABLE_IMAGE: 0, CANARY_IMAGE: 3}
     await kubectl("set", "image", "deployment/shop", f"web={THIRD_IMAGE}")
     shop = await complete(cluster)
-    assert shop["metadata"]["labels"][LABEL] == policy.OFF
+    assert shop["metadata"]["labels"][LABEL] == holding.OFF
 
 
 async def test_serinus_may_set_a_template_and_lift_the_hold(
@@ -247,7 +248,7 @@ async def test_serinus_may_set_a_template_and_lift_the_hold(
     await kubectl("set", "image", "deployment/shop", f"web={CANARY_IMAGE}")
     await is_held(cluster)
     lifted: dict[str, Any] = {
-        "metadata": {"labels": {LABEL: policy.MANAGED}},
+        "metadata": {"labels": {LABEL: holding.MANAGED}},
         "spec": {"paused": None},
     }
     await cluster.patch("deployments", "shop", lifted, field_manager=OURS)

@@ -165,6 +165,8 @@ async def test_the_controller_may_do_everywhere_what_its_role_says(client: Clien
     expected = rights((*roles.RELEASE_RULES, *roles.POLICY_RULES))
     assert await allowed(client, controller("shop")) == expected
     assert await allowed(client, controller(None)) == expected
+    own = await allowed(client, controller(NAMESPACE))
+    assert own == expected | rights(roles.LEADER_RULES)
 
 
 async def test_in_chosen_namespaces_it_may_do_so_there_alone(client: Client) -> None:

@@ -9,11 +9,8 @@ A label that was dropped is put back. serinus is known by its field manager.
 from __future__ import annotations
 
 from serinus.install.settings import Manifest, Settings, metadata
-from serinus.release.preflight import OUR_MANAGER
+from serinus.release.holding import HELD, HOLD_POLICY, MANAGED, OFF, OUR_MANAGER, RELEASE_LABEL
 
-RELEASE_LABEL = "serinus.dev/release"
-MANAGED, HELD, OFF = "managed", "held", "off"
-HOLD_NAME = "serinus-hold"
 WARNING_NAME = "serinus-held-warning"
 GROUP = "admissionregistration.k8s.io"
 
@@ -27,7 +24,7 @@ def objects(settings: Settings) -> list[Manifest]:
     """Return the two policies, each with the binding that puts it in force."""
     return [
         _hold(settings),
-        _binding(settings, "Mutating", HOLD_NAME, settings.policy_version),
+        _binding(settings, "Mutating", HOLD_POLICY, settings.policy_version),
         _warning(settings),
         _binding(settings, "Validating", WARNING_NAME, "v1", validationActions=["Warn"]),
     ]
@@ -37,7 +34,7 @@ def _hold(settings: Settings) -> Manifest:
     return {
         "apiVersion": f"{GROUP}/{settings.policy_version}",
         "kind": "MutatingAdmissionPolicy",
-        "metadata": metadata(settings, HOLD_NAME),
+        "metadata": metadata(settings, HOLD_POLICY),
         "spec": {
             "matchConstraints": _updates_labelled(MANAGED, HELD),
             "matchConditions": [

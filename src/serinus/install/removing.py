@@ -17,7 +17,7 @@ from serinus.kube.client import Client
 from serinus.kube.kinds import CUSTOM_RESOURCE_DEFINITIONS
 
 LetGo: TypeAlias = Callable[[Sequence[Manifest]], Awaitable[None]]
-"""Let releases go: it returns when their CanaryReleases are gone, and what they changed is back."""
+"""Let releases go: return when CanaryReleases are gone and their owners' objects whole."""
 
 _SHOWN_MAX = 5
 

@@ -18,6 +18,7 @@ VIEWER = "serinus-viewer"
 RELEASE_MANAGER = "serinus-release-manager"
 POLICY_READER = "serinus-policy-reader"
 FINDER = "serinus-finder"
+LEADER = "serinus-leader"
 
 Rule: TypeAlias = tuple[str, str, str]
 """API group, resources and verbs, the last two with blanks between them."""
@@ -39,18 +40,15 @@ RELEASE_RULES: Final[tuple[Rule, ...]] = (
     ("policy", "poddisruptionbudgets", _LOOK),
     # Delete for records that became a CanaryRelease.
     ("", "configmaps", f"{_LOOK} delete"),
-    ("events.k8s.io", "events", "create patch"),
-    ("coordination.k8s.io", "leases", f"{_LOOK} create update delete"),
+    ("", "events", "create patch"),
+    ("coordination.k8s.io", "leases", f"{_LOOK} delete"),
 )
 # What there is once for the whole cluster.
 POLICY_RULES: Final[tuple[Rule, ...]] = (
     (policy.GROUP, "mutatingadmissionpolicies mutatingadmissionpolicybindings", _LOOK),
 )
-# The Lease by which the replicas of the controller choose one.
-LEADER_RULES: Final[tuple[Rule, ...]] = (
-    ("coordination.k8s.io", "leases", "get create update delete"),
-    ("events.k8s.io", "events", "create patch"),
-)
+# The Lease by which the replicas of the controller choose one, in their own namespace.
+LEADER_RULES: Final[tuple[Rule, ...]] = (("coordination.k8s.io", "leases", "get create update"),)
 VIEWER_RULES: Final[tuple[Rule, ...]] = (
     (v1alpha1.GROUP, f"{_RELEASES} {_RELEASES}/status", _LOOK),
     ("coordination.k8s.io", "leases", _LOOK),
@@ -84,21 +82,25 @@ def objects(settings: Settings) -> list[Manifest]:
 
 
 def _controller(settings: Settings) -> list[Manifest]:
+    account = (_account(settings),)
+    made = [
+        _role(settings, LEADER, LEADER_RULES, settings.namespace),
+        _binding(settings, LEADER, account, settings.namespace),
+    ]
     if not settings.watch_namespaces:
         return [
+            *made,
             _role(settings, CONTROLLER, (*RELEASE_RULES, *POLICY_RULES)),
-            _binding(settings, CONTROLLER, (_account(settings),)),
+            _binding(settings, CONTROLLER, account),
         ]
-    made = [
+    made += [
         _role(settings, POLICY_READER, POLICY_RULES),
-        _binding(settings, POLICY_READER, (_account(settings),)),
+        _binding(settings, POLICY_READER, account),
     ]
-    places = {settings.namespace: LEADER_RULES}
-    places |= dict.fromkeys(settings.watch_namespaces, RELEASE_RULES)
-    for namespace, rules in places.items():
+    for namespace in settings.watch_namespaces:
         made += [
-            _role(settings, CONTROLLER, rules, namespace),
-            _binding(settings, CONTROLLER, (_account(settings),), namespace),
+            _role(settings, CONTROLLER, RELEASE_RULES, namespace),
+            _binding(settings, CONTROLLER, account, namespace),
         ]
     return made
 

@@ -109,7 +109,7 @@ def install(
     options: ClusterOptions,
 ) -> None:
     """Install or upgrade the controller, its roles and the definition of CanaryReleases."""
-    from serinus.cli import installing
+    from serinus.cli.operating import installing
     from serinus.cli.session import run_async
 
     choices = installing.Choices(
@@ -141,7 +141,7 @@ def uninstall(
     options: ClusterOptions,
 ) -> None:
     """Remove what `serinus install` made; refused while there are CanaryReleases."""
-    from serinus.cli import installing
+    from serinus.cli.operating import installing
     from serinus.cli.session import run_async
 
     run_async(
