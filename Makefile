@@ -5,11 +5,12 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof clean lock
+.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof image clean lock
 
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver and
 # kube-controller-manager, which need Go to be built once).
 CLUSTER ?= local
+CONTAINER ?= podman
 
 help: ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,7 +35,7 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
-	$(BIN)/python -m pytest tests/conformance --cluster=$(CLUSTER) -q
+	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install) --cluster=$(CLUSTER) -q
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
@@ -65,9 +66,14 @@ format: $(STAMP) ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+image: $(STAMP) ## Build the controller's image with CONTAINER=podman or docker
+	version=$$($(BIN)/python -c 'import serinus; print(serinus.__version__)') && \
+	  $(CONTAINER) build --file Containerfile --build-arg VERSION=$$version --tag serinus:$$version .
+
 clean: ## Remove what the other verbs made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 
 lock: ## Export the hash-pinned requirements again (needs uv)
 	uv export --quiet --no-emit-project --no-header --all-extras --all-groups --format requirements-txt -o requirements/dev.txt
 	uv export --quiet --no-emit-project --no-header --all-extras --no-default-groups --format requirements-txt -o requirements/local.txt
+	uv export --quiet --no-emit-project --no-header --no-default-groups --format requirements-txt -o requirements/controller.txt

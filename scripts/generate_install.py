@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from scripts import helm_chart
+from scripts import helm_chart, krew
 from serinus.install import manifests
 from serinus.install.settings import Manifest, Settings
 
@@ -35,7 +35,7 @@ def files() -> dict[str, str]:
     """Return every file below deploy/ that is made from the code."""
     made = {f"kustomize/{name}": text for name, text in _kustomize().items()}
     made |= {f"helm/serinus/{name}": text for name, text in helm_chart.files().items()}
-    return made
+    return made | {"krew/serinus.yaml": HEAD + krew.template()}
 
 
 def dump(objects: Iterable[Manifest]) -> str:
@@ -73,7 +73,7 @@ def _kustomize() -> dict[str, str]:
 
 def main() -> None:
     """Write all files, and remove what is made no more."""
-    for folder in ("kustomize", "helm"):
+    for folder in ("kustomize", "helm", "krew"):
         shutil.rmtree(DEPLOY / folder, ignore_errors=True)
     for name, text in files().items():
         path = DEPLOY / name

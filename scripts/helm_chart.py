@@ -15,7 +15,7 @@ import msgspec
 import serinus
 from scripts import generate_install, helm_values
 from serinus.install import manifests
-from serinus.install.settings import CONTROLLER, Manifest, Settings
+from serinus.install.settings import Manifest, Settings
 
 _VALUES = {
     "namespace": "$.Release.Namespace",
@@ -150,11 +150,7 @@ def _template(manifest: Manifest, whole: Iterable[Manifest], chosen: Iterable[Ma
     if manifest not in chosen:
         return _under("if not $.Values.watchNamespaces", text)
     if manifest not in whole:
-        text = _under("if $.Values.watchNamespaces", text)
-        # Where the controller's own namespace is watched, that role holds what this one would.
-        is_own = kind.startswith("Role") and manifest["metadata"]["name"] == CONTROLLER
-        own = "if not (has $.Release.Namespace $.Values.watchNamespaces)"
-        return _under(own, text) if is_own else text
+        return _under("if $.Values.watchNamespaces", text)
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from serinus.api import codec, v1alpha1
 from serinus.errors import Invalid
 from serinus.install import crd
 from serinus.install.settings import Settings
-from tests.conformance.cluster import Cluster, Object
+from serinus.kube.config import Connection
+from tests.conformance.cluster import Cluster, Object, needs
+from tests.conformance.kubectl import Kubectl
 
 KIND = v1alpha1.PLURAL
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -198,3 +201,39 @@ async def test_the_status_is_written_beside_the_spec(defined: Cluster) -> None:
     written = await defined.replace(KIND, {**made, "status": status}, subresource="status")
     assert written["status"] == status
     assert written["metadata"]["generation"] == 1
+
+
+@pytest.fixture
+def kubectl(connection: Connection | None, defined: Cluster, tmp_path: Path) -> Kubectl:
+    assert connection is not None
+    return Kubectl(connection, defined.namespace, tmp_path)
+
+
+@needs("kubectl")
+async def test_kubectl_shows_where_a_release_stands(defined: Cluster, kubectl: Kubectl) -> None:
+    made = await defined.create(KIND, a_release())
+    status = {
+        "phase": "Paused",
+        "stepIndex": 1,
+        "weight": 12.5,
+        "message": "until a person goes on",
+    }
+    status |= {"inForceWeight": 12.5, "canaryHash": "cccc"}
+    await defined.replace(KIND, {**made, "status": status}, subresource="status")
+    header, row = (await kubectl("get", "crel")).splitlines()
+    assert header.split() == ["NAME", "PHASE", "STEP", "WEIGHT", "MESSAGE", "AGE"]
+    assert row.split()[:4] == ["shop", "Paused", "1", "12.5"]
+    assert "until a person goes on" in row
+    wide, row = (await kubectl("get", "canaryrelease", "shop", "-o", "wide")).splitlines()
+    assert wide.split()[6:9] == ["IN-FORCE", "DEPLOYMENT", "SERVICE"]
+    assert row.split()[-4:] == ["12.5", "shop", "shop", "cccc"]
+
+
+@needs("kubectl")
+async def test_a_release_is_among_all_and_explains_itself(
+    defined: Cluster, kubectl: Kubectl
+) -> None:
+    await defined.create(KIND, a_release())
+    assert "canaryrelease.serinus.dev/shop" in await kubectl("get", "all")
+    said = await kubectl("explain", "canaryrelease.spec.steps.setWeight")
+    assert "Share of the requests in percent" in said

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serinus.errors import Conflict, Gone, Invalid, NotFound
-from tests.conformance.cluster import Cluster, Object
+from tests.conformance.cluster import Cluster, Object, needs
 
 STRING: Object = {"type": "string"}
 
@@ -133,6 +133,16 @@ async def test_a_rule_of_the_schema_refuses_with_its_own_message(cluster: Cluste
     assert await cluster.create("things", thing(api, low=1, high=2))
     with pytest.raises(Invalid, match="low must not exceed high"):
         await cluster.patch("things", "one", {"spec": {"low": 3}})
+
+
+@needs("answers")
+@pytest.mark.parametrize("missing", ["kind", "apiVersion"])
+async def test_an_object_must_say_what_it_is(cluster: Cluster, missing: str) -> None:
+    body = thing(await things(cluster, a_spec(colour=STRING)), colour="red")
+    del body[missing]
+    with pytest.raises(Invalid) as refused:
+        await cluster.create("things", body)
+    assert refused.value.code == 400
 
 
 async def test_a_rule_may_ask_whether_a_list_is_sorted(cluster: Cluster) -> None:

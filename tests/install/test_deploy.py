@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib.metadata
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +22,8 @@ import pytest_asyncio
 import yaml
 
 import serinus
-from scripts import generate_install, helm_values
-from serinus.errors import RefusedError
+from scripts import generate_install, helm_values, krew
+from serinus.errors import AlreadyExists, RefusedError
 from serinus.install import manifests
 from serinus.install.kinds import shown
 from serinus.install.settings import NAMESPACE, Hold, Settings
@@ -30,6 +35,7 @@ from tests.control_plane.bench import ControlPlane
 from tests.install.commands import admin_of
 from tests.install.helm import CHART, HELM, Helm, find_or_build
 from tests.install.waiting import until
+from tests.tidy import sources
 
 DEPLOY = generate_install.DEPLOY
 WITH_POLICIES = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
@@ -70,11 +76,11 @@ def test_every_file_is_what_the_code_makes() -> None:
 def test_no_file_is_left_over() -> None:
     found = {
         str(path.relative_to(DEPLOY))
-        for folder in ("kustomize", "helm")
+        for folder in ("kustomize", "helm", "krew")
         for path in (DEPLOY / folder).rglob("*")
         if path.is_file()
     }
-    assert found == {n for n in generate_install.files() if n.startswith(("kustomize", "helm"))}
+    assert found == set(generate_install.files())
 
 
 def test_kustomize_builds_what_is_installed() -> None:
@@ -100,6 +106,60 @@ def test_the_defaults_of_the_values_are_valid_and_each_is_explained() -> None:
             if line.strip().startswith(f"{name}:")
         ]
         assert any(line.strip().startswith("#") for line in above), value.path
+
+
+def test_the_krew_manifest_is_filled_in_from_the_archives(tmp_path: Path) -> None:
+    for platform in krew.PLATFORMS:
+        (tmp_path / krew.archive(*platform)).write_bytes(" ".join(platform).encode())
+    manifest = yaml.safe_load(krew.filled("https://files.example/", tmp_path))
+    assert manifest["spec"]["version"] == f"v{serinus.__version__}"
+    for (os_, arch), found in zip(krew.PLATFORMS, manifest["spec"]["platforms"], strict=True):
+        name = f"serinus-{serinus.__version__}-{os_}-{arch}.tar.gz"
+        assert found["uri"] == f"https://files.example/{name}"
+        assert found["sha256"] == hashlib.sha256(f"{os_} {arch}".encode()).hexdigest()
+        assert found["selector"] == {"matchLabels": {"os": os_, "arch": arch}}
+    scripts = tomllib.loads((sources.ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert krew.PROGRAM in scripts
+
+
+def test_the_image_is_of_this_version_and_of_the_user_that_the_pods_have() -> None:
+    lines = (sources.ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    (deployment,) = [m for m in made().values() if m["kind"] == "Deployment"]
+    security = deployment["spec"]["template"]["spec"]["securityContext"]
+    assert f"ARG VERSION={serinus.__version__}" in lines
+    assert f"USER {security['runAsUser']}:{security['runAsGroup']}" in lines
+    assert 'ENTRYPOINT ["serinus"]' in lines
+
+
+def test_the_image_gets_all_that_serinus_needs_and_nothing_else() -> None:
+    """The pins are those of dev.txt, for the base dependencies and all that they need."""
+    pins, dev = (pinned(name) for name in ("controller.txt", "dev.txt"))
+    project = tomllib.loads((sources.ROOT / "pyproject.toml").read_text())["project"]
+    needed, todo = set[str](), [named(d) for d in project["dependencies"]]
+    while todo:
+        name = todo.pop()
+        # Some are for another platform, and are not installed here.
+        if name in needed or name not in pins:
+            continue
+        needed.add(name)
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            more = importlib.metadata.requires(name) or []
+            todo += [named(each) for each in more if "extra ==" not in each]
+    assert {named(d) for d in project["dependencies"]} <= needed
+    assert set(pins) == needed
+    assert pins == {name: dev[name] for name in pins}
+
+
+def pinned(name: str) -> dict[str, str]:
+    text = (sources.ROOT / "requirements" / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def named(requirement: str) -> str:
+    """Return the normal form of the name that a requirement begins with."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found is not None
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
 
 
 @pytest.fixture
@@ -175,7 +235,7 @@ async def test_the_chart_can_do_without_the_definition(helm: Helm) -> None:
 @needs_go
 async def test_every_value_of_the_workload_arrives(helm: Helm) -> None:
     rendered = await helm.template(
-        "--set=image.repository=registry.example/serinus,image.tag=9,image.pullPolicy=Always",
+        "--set=image.repository=registry.example/serinus,image.tag=v9,image.pullPolicy=Always",
         "--set=imagePullSecrets[0].name=key,replicas=3,logFormat=text,priorityClassName=high",
         "--set=podAnnotations.note=a,nodeSelector.disk=ssd,resources.limits.memory=1Gi",
         "--set=tolerations[0].key=infra,affinity.nodeAffinity.x=y",
@@ -185,7 +245,7 @@ async def test_every_value_of_the_workload_arrives(helm: Helm) -> None:
     spec, (container,) = template["spec"], template["spec"]["containers"]
     assert deployment["spec"]["replicas"] == 3
     assert template["metadata"]["annotations"] == {"note": "a"}
-    assert container["image"] == "registry.example/serinus:9"
+    assert container["image"] == "registry.example/serinus:v9"
     assert container["imagePullPolicy"] == "Always"
     assert "--log-format=text" in container["args"]
     assert container["resources"]["limits"]["memory"] == "1Gi"
@@ -211,26 +271,26 @@ async def kubectl(kubernetes: ControlPlane, tmp_path: Path) -> AsyncIterator[Kub
     """kubectl on a real control plane that has the namespaces which the objects name."""
     async with Client(admin_of(kubernetes)) as client:
         for name in (NAMESPACE, "shop"):
-
-            async def absent(name: str = name) -> bool:
-                found = await client.find(NAMESPACES, name)
-                return found is None or "deletionTimestamp" not in found["metadata"]
-
-            await until(absent)
-            if await client.find(NAMESPACES, name) is None:
+            with contextlib.suppress(AlreadyExists):
                 await client.create(NAMESPACES, {"metadata": {"name": name}})
         yield Kubectl(admin_of(kubernetes), "default", tmp_path)
         await client.delete(NAMESPACES, NAMESPACE)
 
+        async def gone() -> bool:
+            return await client.find(NAMESPACES, NAMESPACE) is None
+
+        await until(gone)
+
 
 async def checked(kubectl: Kubectl, objects: Sequence[Object]) -> None:
     """Let the API server check the objects; an unknown field is an error, a warning is one too."""
-    body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    said = await kubectl(
-        "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "FILE", given=body
-    )
-    assert said.count("serverside-applied") == len(objects)
-    assert "Warning" not in said
+    for namespace in {each["metadata"].get("namespace", "default") for each in objects}:
+        there = [o for o in objects if o["metadata"].get("namespace", "default") == namespace]
+        options = ("--server-side", "--dry-run=server", "--validate=strict", f"-n={namespace}")
+        body = {"apiVersion": "v1", "kind": "List", "items": there}
+        said = await kubectl("apply", *options, "-f", "FILE", given=body)
+        assert said.count("serverside-applied") == len(there)
+        assert "Warning" not in said
 
 
 async def test_the_api_server_takes_what_is_installed(kubectl: Kubectl) -> None:

@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest_asyncio
 
+import serinus as package
 from serinus.errors import AlreadyExists
-from serinus.install import applying, crd, manifests, removing
+from serinus.install import applying, crd, finding, manifests, removing
 from serinus.install.kinds import CANARY_RELEASES, shown
-from serinus.install.settings import CONTROLLER, NAMESPACE, Hold, Settings
+from serinus.install.settings import (
+    CONTROLLER,
+    NAMESPACE,
+    VERSION_LABEL,
+    Hold,
+    Settings,
+)
 from serinus.kube.client import Client
 from serinus.kube.kinds import (
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -89,6 +96,13 @@ async def test_the_same_again_changes_nothing(client: Client, serinus: Serinus) 
         assert old["metadata"].get("generation") == manifest["metadata"].get("generation")
 
 
+async def test_it_may_come_back_while_it_is_still_going(client: Client, serinus: Serinus) -> None:
+    await serinus("install")
+    await serinus("uninstall")
+    await serinus("install")
+    assert await names(client) == await wanted(client)
+
+
 async def test_another_choice_is_an_upgrade(client: Client, serinus: Serinus) -> None:
     await serinus("install")
     said = await serinus(
@@ -135,6 +149,49 @@ async def test_a_second_controller_elsewhere_is_refused(client: Client, serinus:
     assert refused.code == 1
     assert f"installed in namespace {NAMESPACE}" in refused.errors
     assert await client.find(NAMESPACES, "elsewhere") is None
+
+
+async def test_a_missing_namespace_is_named_before_anything_is_written(
+    client: Client, serinus: Serinus
+) -> None:
+    refused = await serinus.run("install", "--watch-namespace", "nowhere")
+    assert refused.code == 1
+    assert "kubectl create namespace nowhere" in refused.errors
+    assert await names(client) == set()
+
+
+async def test_a_policy_that_is_not_offered_is_refused(client: Client, serinus: Serinus) -> None:
+    if await applying.policy_version(client) is not None:
+        assert await serinus("install", "--hold=policy")
+        return
+    refused = await serinus.run("install", "--hold=policy")
+    assert refused.code == 1
+    assert "--hold field works everywhere" in refused.errors
+    assert await names(client) == set()
+
+
+async def test_another_version_is_told(client: Client, serinus: Serinus) -> None:
+    await serinus("install")
+    assert await finding.find(client) == finding.Installation(package.__version__, NAMESPACE)
+    label = {"metadata": {"labels": {VERSION_LABEL: "99.0.0"}}}
+    await client.patch(CUSTOM_RESOURCE_DEFINITIONS, crd.NAME, None, label)
+    done = await serinus.run("install", "--force-conflicts")
+    assert "warning: the cluster has serinus 99.0.0" in done.errors
+    assert (await finding.find(client) or finding.Installation("", None)).skew == ""
+
+
+async def test_where_nothing_is_there_is_nothing_to_remove(
+    client: Client, serinus: Serinus
+) -> None:
+    done = await serinus.run("uninstall")
+    assert (done.code, done.output) == (0, "")
+    assert "nothing to remove" in done.errors
+    definition = crd.definition(Settings(managed_by="Helm"))
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition)
+    refused = await serinus.run("uninstall")
+    assert refused.code == 1
+    assert "helm" in refused.errors
+    await client.delete(CUSTOM_RESOURCE_DEFINITIONS, crd.NAME)
 
 
 async def test_a_rehearsal_writes_nothing(client: Client, serinus: Serinus) -> None:

@@ -136,6 +136,7 @@ def test_the_examples_of_this_repository_are_fine() -> None:
         and path.is_relative_to(sources.ROOT / "examples")
         and "CanaryRelease" in path.read_text(encoding="utf-8")
     ]
+    assert found
     for path in found:
         done = subprocess.run([PROGRAM, "lint", path], capture_output=True, check=False)
         assert done.returncode == 0, done.stdout

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import yaml
 
 import serinus
 from serinus.install import crd, manifests, policy, roles
+from serinus.install.finding import Installation
 from serinus.install.kinds import INSTALLED, kind_of, shown
 from serinus.install.settings import (
     CONTROLLER,
@@ -18,6 +26,7 @@ from serinus.install.settings import (
     Settings,
 )
 from serinus.release.model import CommandVerb
+from tests.tidy import sources
 
 EVERYTHING = Settings(service_monitor=True)
 CHOICES = {
@@ -112,7 +121,7 @@ def test_in_chosen_namespaces_the_controller_may_act_nowhere_else() -> None:
         for binding in of_kind(settings, "ClusterRoleBinding")
         if binding["subjects"][0].get("name") == CONTROLLER
     ]
-    assert bound == [roles.POLICY_READER]
+    assert bound == []
     places = {role["metadata"]["namespace"] for role in of_kind(settings, "Role")}
     assert places == {NAMESPACE, "pay", "shop"}
 
@@ -171,3 +180,58 @@ def test_the_verbs_named_in_the_warning_are_verbs() -> None:
     (warning,) = of_kind(Settings(), "ValidatingAdmissionPolicy")
     words = warning["spec"]["validations"][0]["messageExpression"]
     assert {"promote", "undo"} <= {verb.value for verb in CommandVerb if verb.value in words}
+
+
+def test_the_rights_of_the_controller_stand_in_the_guide() -> None:
+    page = (sources.ROOT / "docs" / "how-to" / "install-the-controller.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", page, re.MULTILINE)
+    said = {
+        name: set(re.findall(r"create|update|patch|delete", verbs))
+        for names, verbs in rows
+        for name in re.findall(r"`([a-z./0-9]+)`", names)
+    }
+    for _, resources, verbs in roles.RELEASE_RULES:
+        for resource in resources.split():
+            assert said[resource] == set(verbs.split()) - {"get", "list", "watch"}, resource
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cli-only", "--image=x"], "--cli-only installs no controller"),
+        (["--wait", "--timeout=soon"], "--timeout: 'soon' is no duration"),
+        (["--with=magic"], "servicemonitor"),
+        (["--hold=maybe"], "maybe"),
+    ],
+)
+def test_choices_that_make_no_sense_exit_2(arguments: list[str], words: str) -> None:
+    done = serinus_install(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("form", [["--print"], ["-o", "yaml"], ["-o", "json"]])
+def test_the_objects_are_printed_without_a_cluster(form: list[str]) -> None:
+    done = serinus_install(*form, "--watch-namespace=shop", "--with=servicemonitor", "-n", "ops")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = list(yaml.safe_load_all(done.stdout))
+    printed = found[0]["items"] if form[-1] == "json" else found
+    wanted = Settings(namespace="ops", watch_namespaces=("shop",), service_monitor=True)
+    assert printed == msgspec.json.decode(msgspec.json.encode(manifests.objects(wanted)))
+
+
+def serinus_install(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("serinus"), "install", *arguments],
+        env={**os.environ, "KUBECONFIG": "/nowhere", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_difference_of_versions_says_which_one_to_upgrade() -> None:
+    assert Installation(serinus.__version__, None).skew == ""
+    assert Installation("99.1.0", None).skew.endswith("upgrade this program")
+    assert Installation("0.0.9", None).skew.endswith("`serinus install` upgrades it")
+    assert not Installation("", None).is_newer

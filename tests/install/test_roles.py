@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from serinus.errors import AlreadyExists, Forbidden
-from serinus.install import applying, crd, manifests, removing, roles
+from serinus.install import applying, crd, manifests, policy, removing, roles
 from serinus.install.kinds import CANARY_RELEASES, INSTALLED
 from serinus.install.roles import Rule
 from serinus.install.settings import CONTROLLER, NAMESPACE, Hold, Settings
@@ -24,6 +24,7 @@ from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from serinus.kube.kinds import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES
 from serinus.process import SystemClock
+from serinus.release.holding import HOLD_POLICY
 from tests.conformance.kubectl import Kubectl
 from tests.control_plane.bench import ControlPlane
 from tests.install.commands import admin_of
@@ -50,6 +51,8 @@ MORE_RESOURCES = (
 # What every account may ask about itself.
 OF_ITSELF = {"authorization.k8s.io", "authentication.k8s.io", "certificates.k8s.io"}
 RELEASE: dict[str, Any] = {
+    "apiVersion": CANARY_RELEASES.api_version,
+    "kind": CANARY_RELEASES.kind,
     "metadata": {"name": "shop"},
     "spec": {"targetRef": {"name": "shop"}, "service": {"name": "shop"}},
 }
@@ -160,20 +163,19 @@ def controller(namespace: str | None) -> Asked:
 
 async def test_the_controller_may_do_everywhere_what_its_role_says(client: Client) -> None:
     await install(client)
-    expected = rights((*roles.RELEASE_RULES, *roles.POLICY_RULES))
+    expected = rights(roles.RELEASE_RULES)
     assert await allowed(client, controller("shop")) == expected
     assert await allowed(client, controller(None)) == expected
+    own = await allowed(client, controller(NAMESPACE))
+    assert own == expected | rights(roles.LEADER_RULES)
 
 
 async def test_in_chosen_namespaces_it_may_do_so_there_alone(client: Client) -> None:
     await install(client, watch_namespaces=("shop",))
-    everywhere = rights(roles.POLICY_RULES)
-    release = rights(roles.RELEASE_RULES)
-    assert await allowed(client, controller("shop")) == release | everywhere
-    leader = rights(roles.LEADER_RULES)
-    assert await allowed(client, controller(NAMESPACE)) == leader | everywhere
-    assert await allowed(client, controller("pay")) == everywhere
-    assert await allowed(client, controller(None)) == everywhere
+    assert await allowed(client, controller("shop")) == rights(roles.RELEASE_RULES)
+    assert await allowed(client, controller(NAMESPACE)) == rights(roles.LEADER_RULES)
+    assert await allowed(client, controller("pay")) == set()
+    assert await allowed(client, controller(None)) == set()
 
 
 async def bind(client: Client, user: str, role: str) -> Asked:
@@ -229,6 +231,9 @@ async def test_whoever_is_known_can_find_the_controller_and_no_more(client: Clie
     definition = (CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.plural, "get")
     assert await may(client, known, lease, CONTROLLER)
     assert not await may(client, known, lease, "other")
+    binding = (policy.GROUP, "mutatingadmissionpolicybindings", "watch")
+    assert await may(client, known, binding, HOLD_POLICY)
+    assert not await may(client, known, binding, "other")
     assert await may(client, known, definition, crd.NAME)
     assert not await may(client, known, definition, "others.example.com")
     assert await allowed(client, known) == set()

@@ -6,19 +6,26 @@ import ast
 import runpy
 from collections.abc import Iterator
 
+import pytest
+
 from tests.tidy import sources
 
-GENERATOR = sources.ROOT / "scripts" / "generate_command_reference.py"
+GENERATED = {
+    "command-line.md": "generate_command_reference.py",
+    "canaryrelease.md": "generate_release_reference.py",
+}
 REFERENCE = sources.ROOT / "docs" / "reference"
 
 # Set by the local cluster for its own child processes, to know them again; not for users.
 INTERNAL = {"SERINUS_POD_UID"}
 
 
-def test_the_reference_of_the_command_line_is_up_to_date() -> None:
-    expected = runpy.run_path(str(GENERATOR))["render"]()
-    found = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
-    assert found == expected, "run .venv/bin/python scripts/generate_command_reference.py"
+@pytest.mark.parametrize("page", GENERATED)
+def test_a_reference_that_is_made_from_the_code_is_up_to_date(page: str) -> None:
+    script = f"scripts/{GENERATED[page]}"
+    expected = runpy.run_path(str(sources.ROOT / script))["render"]()
+    found = (REFERENCE / page).read_text(encoding="utf-8")
+    assert found == expected, f"run .venv/bin/python {script}"
 
 
 def test_every_option_says_what_it_means() -> None:

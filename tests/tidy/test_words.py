@@ -76,7 +76,7 @@ def test_no_lock_file_that_records_sources_is_kept() -> None:
     assert names.isdisjoint({"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock"})
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "local.txt"])
+@pytest.mark.parametrize("name", ["controller.txt", "dev.txt", "local.txt"])
 def test_requirements_are_pinned_by_hash_and_name_no_place(name: str) -> None:
     text = (sources.ROOT / "requirements" / name).read_text(encoding="utf-8")
     assert "://" not in text

@@ -15,11 +15,11 @@ import msgspec
 from serinus import errors
 from serinus.clock import Clock
 from serinus.errors import RefusedError
-from serinus.install import crd, policy
-from serinus.install.kinds import BETA, INSTALLED, kind_of
+from serinus.install import policy
+from serinus.install.finding import Installation
+from serinus.install.kinds import BETA, INSTALLED, kind_of, shown
 from serinus.install.settings import (
     CONTROLLER,
-    CONTROLLER_NAMESPACE_ANNOTATION,
     MANAGED_BY_LABEL,
     MANAGER,
     PART_OF_LABEL,
@@ -33,6 +33,7 @@ from serinus.kube.kinds import CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, NAMESPA
 
 POLL_MS: Final = 100
 _ESTABLISHED_WITHIN_MS: Final = 30_000
+_GONE_WITHIN_MS: Final = 60_000
 # A removal takes the objects with it that an upgrade must never take.
 _NEVER_PRUNED: Final = (NAMESPACES, CUSTOM_RESOURCE_DEFINITIONS)
 
@@ -55,21 +56,26 @@ async def policy_version(client: Client) -> str | None:
     return next((version for version in ("v1", "v1beta1") if version in served), None)
 
 
-async def refuse_second(client: Client, settings: Settings) -> None:
-    """Refuse to install beside a controller in another namespace: both would drive releases.
+async def refuse(client: Client, settings: Settings, before: Installation | None) -> None:
+    """Refuse what cannot work: a second controller elsewhere, a namespace that is not there.
 
     Raises:
-        RefusedError: there is one.
+        RefusedError: with what to do.
     """
-    found = await client.find(CUSTOM_RESOURCE_DEFINITIONS, crd.NAME)
-    marks = {} if found is None else found["metadata"].get("annotations") or {}
-    where = marks.get(CONTROLLER_NAMESPACE_ANNOTATION, settings.namespace)
-    if where != settings.namespace:
+    where = None if before is None else before.controller_namespace
+    if settings.controller and where not in (None, settings.namespace):
         raise RefusedError(
             "InstalledElsewhere",
             f"serinus is installed in namespace {where}: upgrade it with `--namespace {where}`, or "
             "run `serinus uninstall` first",
         )
+    for name in settings.watch_namespaces:
+        if name != settings.namespace and await client.find(NAMESPACES, name) is None:
+            raise RefusedError(
+                "NoNamespace",
+                f"namespace {name} is not there, and the controller's role belongs into it: "
+                f"kubectl create namespace {name}",
+            )
 
 
 async def apply(
@@ -91,15 +97,14 @@ async def apply(
             yield Done(manifest, "not checked, its namespace is not there yet")
             continue
         kind, name = kind_of(manifest), manifest["metadata"]["name"]
-        namespace = manifest["metadata"].get("namespace")
-        before = await client.find(kind, name, namespace)
+        before = await _find_staying(client, manifest, clock)
         if kind is NAMESPACES and before is not None and not _is_ours(before):
             yield Done(manifest, "left as it is")
             continue
         if kind is NAMESPACES and before is None and dry_run:
             absent.add(name)
         after = await client.apply(
-            kind, manifest, namespace, field_manager=MANAGER, force=force, dry_run=dry_run
+            kind, manifest, field_manager=MANAGER, force=force, dry_run=dry_run
         )
         if kind is CUSTOM_RESOURCE_DEFINITIONS and not dry_run:
             await _until_established(client, name, clock)
@@ -172,6 +177,25 @@ async def delete(client: Client, found: Manifest, *, dry_run: bool = False) -> N
         )
     except errors.NotFound:
         return
+
+
+async def _find_staying(client: Client, manifest: Manifest, clock: Clock) -> Manifest | None:
+    """Return the object as it is, or None; one that is on its way out is waited for.
+
+    Raises:
+        RefusedError: it does not go.
+    """
+    deadline = clock.now_ms() + _GONE_WITHIN_MS
+    meta = manifest["metadata"]
+    while True:
+        found = await client.find(kind_of(manifest), meta["name"], meta.get("namespace"))
+        if found is None or "deletionTimestamp" not in found["metadata"]:
+            return found
+        if clock.now_ms() > deadline:
+            raise RefusedError(
+                "StillGoing", f"{shown(manifest)} is being deleted and does not go: what holds it?"
+            )
+        await asyncio.sleep(POLL_MS / 1000)
 
 
 def _key(kind: Kind, manifest: Manifest) -> tuple[str, str, str]:

@@ -12,12 +12,13 @@ from typing import Final, TypeAlias
 from serinus.api import v1alpha1
 from serinus.install import crd, policy
 from serinus.install.settings import CONTROLLER, Manifest, Settings, metadata
+from serinus.release.holding import HOLD_POLICY
 
 RBAC = "rbac.authorization.k8s.io"
 VIEWER = "serinus-viewer"
 RELEASE_MANAGER = "serinus-release-manager"
-POLICY_READER = "serinus-policy-reader"
 FINDER = "serinus-finder"
+LEADER = "serinus-leader"
 
 Rule: TypeAlias = tuple[str, str, str]
 """API group, resources and verbs, the last two with blanks between them."""
@@ -42,15 +43,8 @@ RELEASE_RULES: Final[tuple[Rule, ...]] = (
     ("", "events", "create patch"),
     ("coordination.k8s.io", "leases", f"{_LOOK} delete"),
 )
-# What there is once for the whole cluster.
-POLICY_RULES: Final[tuple[Rule, ...]] = (
-    (policy.GROUP, "mutatingadmissionpolicies mutatingadmissionpolicybindings", _LOOK),
-)
-# The Lease by which the replicas of the controller choose one.
-LEADER_RULES: Final[tuple[Rule, ...]] = (
-    ("coordination.k8s.io", "leases", "get create update delete"),
-    ("", "events", "create patch"),
-)
+# The Lease by which the replicas of the controller choose one, in their own namespace.
+LEADER_RULES: Final[tuple[Rule, ...]] = (("coordination.k8s.io", "leases", "get create update"),)
 VIEWER_RULES: Final[tuple[Rule, ...]] = (
     (v1alpha1.GROUP, f"{_RELEASES} {_RELEASES}/status", _LOOK),
     ("coordination.k8s.io", "leases", _LOOK),
@@ -69,7 +63,7 @@ DRIVER_RULES: Final[tuple[Rule, ...]] = (
 
 def objects(settings: Settings) -> list[Manifest]:
     """Return all roles and bindings of an installation."""
-    people = [
+    made = [
         _role(settings, VIEWER, VIEWER_RULES, aggregate=("view",)),
         _role(
             settings,
@@ -77,53 +71,56 @@ def objects(settings: Settings) -> list[Manifest]:
             MANAGER_RULES if settings.controller else DRIVER_RULES,
             aggregate=("edit", "admin"),
         ),
+        *_finder(settings),
     ]
-    if not settings.controller:
-        return people
-    return [*people, *_finder(settings), *_controller(settings)]
+    return [*made, *_controller(settings)] if settings.controller else made
 
 
 def _controller(settings: Settings) -> list[Manifest]:
-    if not settings.watch_namespaces:
-        return [
-            _role(settings, CONTROLLER, (*RELEASE_RULES, *POLICY_RULES)),
-            _binding(settings, CONTROLLER, (_account(settings),)),
-        ]
+    account = (_account(settings),)
     made = [
-        _role(settings, POLICY_READER, POLICY_RULES),
-        _binding(settings, POLICY_READER, (_account(settings),)),
+        _role(settings, LEADER, LEADER_RULES, settings.namespace),
+        _binding(settings, LEADER, account, settings.namespace),
     ]
-    places = {settings.namespace: LEADER_RULES}
-    places |= dict.fromkeys(settings.watch_namespaces, RELEASE_RULES)
-    for namespace, rules in places.items():
+    # In the whole cluster, or in each of the chosen namespaces.
+    for namespace in settings.watch_namespaces or (None,):
         made += [
-            _role(settings, CONTROLLER, rules, namespace),
-            _binding(settings, CONTROLLER, (_account(settings),), namespace),
+            _role(settings, CONTROLLER, RELEASE_RULES, namespace),
+            _binding(settings, CONTROLLER, account, namespace),
         ]
     return made
 
 
 def _finder(settings: Settings) -> list[Manifest]:
-    """Let whoever is known find out whether a controller is there, and who leads."""
-    everyone = {"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"}
-    definition = {
-        "apiGroups": ["apiextensions.k8s.io"],
-        "resources": ["customresourcedefinitions"],
-        "resourceNames": [crd.NAME],
-        "verbs": ["get"],
-    }
-    lease = {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "resourceNames": [CONTROLLER],
-        "verbs": ["get"],
-    }
-    return [
-        {**_role(settings, FINDER, ()), "rules": [definition]},
-        _binding(settings, FINDER, (everyone,)),
-        {**_role(settings, FINDER, (), settings.namespace), "rules": [lease]},
-        _binding(settings, FINDER, (everyone,), settings.namespace),
+    """Let whoever is known find out how Deployments are held, and whether a controller leads."""
+    everyone = ({"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"},)
+    made = [
+        {**_role(settings, FINDER, ()), "rules": list(FOUND_BY_ALL)},
+        _binding(settings, FINDER, everyone),
     ]
+    if settings.controller:
+        lease = _named("coordination.k8s.io", "leases", CONTROLLER, "get")
+        made += [
+            {**_role(settings, FINDER, (), settings.namespace), "rules": [lease]},
+            _binding(settings, FINDER, everyone, settings.namespace),
+        ]
+    return made
+
+
+def _named(group: str, resource: str, name: str, verbs: str) -> Manifest:
+    """Return a rule for one object alone; a list or watch must ask for it by its name."""
+    return {
+        "apiGroups": [group],
+        "resources": [resource],
+        "resourceNames": [name],
+        "verbs": verbs.split(),
+    }
+
+
+FOUND_BY_ALL: Final = (
+    _named("apiextensions.k8s.io", "customresourcedefinitions", crd.NAME, "get"),
+    _named(policy.GROUP, "mutatingadmissionpolicybindings", HOLD_POLICY, _LOOK),
+)
 
 
 def _account(settings: Settings) -> Manifest:

@@ -14,7 +14,7 @@ from serinus.cli import output
 from serinus.cli.options import ClusterOptions, DryRun, Output
 from serinus.cli.session import open_client
 from serinus.errors import InvalidInput, RefusedError, UsageError
-from serinus.install import applying, manifests, removing
+from serinus.install import applying, finding, manifests, removing
 from serinus.install.applying import Done
 from serinus.install.kinds import shown
 from serinus.install.settings import NAMESPACE, Hold, Manifest, Settings
@@ -67,8 +67,10 @@ async def install(
     clock = SystemClock()
     async with open_client(options) as client:
         _say_where(client, f"install serinus {serinus.__version__}", settings.namespace)
-        if settings.controller:
-            await applying.refuse_second(client, settings)
+        before = await finding.find(client)
+        if before is not None and before.is_newer:
+            typer.echo(f"warning: {before.skew}; going back", err=True)
+        await applying.refuse(client, settings, before)
         settings = await _with_hold(client, choices, settings)
         is_rehearsal = dry_run is DryRun.SERVER
         made = manifests.objects(settings)
@@ -92,9 +94,23 @@ async def uninstall(options: ClusterOptions, *, let_go: bool, limit: str, only_p
         leave = functools.partial(
             removing.delete_all, client, clock=SystemClock(), limit_ms=limit_ms
         )
+        removed = False
         async for done in removing.remove(client, let_go=leave if let_go else None):
             _say(done)
+            removed = True
+        if not removed:
+            await _say_nothing_to_remove(client)
     return 0
+
+
+async def _say_nothing_to_remove(client: Client) -> None:
+    if await finding.find(client) is not None:
+        raise RefusedError(
+            "InstalledOtherwise",
+            "`serinus install` has made nothing here; what has installed the definition of "
+            "CanaryReleases (helm, kustomize) takes it out again",
+        )
+    typer.echo("nothing to remove", err=True)
 
 
 def settings_of(choices: Choices, options: ClusterOptions) -> Settings:

@@ -14,6 +14,7 @@ from serinus.kubernetes_model import (
     Written,
     failures,
 )
+from serinus.kubernetes_model.kinds import KINDS
 from serinus.local_cluster.server.live_cluster import LiveCluster
 from serinus.local_cluster.server.serving import bodies
 from serinus.local_cluster.server.serving.call import Call, Reply, field_selector, json_reply
@@ -35,7 +36,7 @@ class Writer:
 
     def create(self, call: Call, target: Target) -> Reply:
         """Create an object, a binding or an eviction."""
-        body = bodies.manifest(call)
+        body = _manifest(call, target)
         options = _write_options(call)
         written = self._live.write(
             lambda: self._live.cluster.create(
@@ -52,7 +53,7 @@ class Writer:
 
     def replace(self, call: Call, target: Target) -> Reply:
         """Replace an object, its status or its scale."""
-        body = bodies.manifest(call)
+        body = _manifest(call, target)
         options = _write_options(call)
         written = self._live.write(
             lambda: self._live.cluster.replace(
@@ -121,6 +122,22 @@ class Writer:
         return self._presenter.one(
             call, target.resource, written.object, status=status, headers=warnings
         )
+
+
+def _manifest(call: Call, target: Target) -> Object:
+    """Return the object that a request carries.
+
+    Raises:
+        Invalid: it does not say what it is; for built-in kinds the address is enough.
+    """
+    body = bodies.manifest(call)
+    for name, key in (("apiVersion", "apiVersion"), ("Kind", "kind")):
+        if not body.get(key) and target.resource not in KINDS:
+            raise failures.bad_request(
+                "the object provided is unrecognized (must be of type "
+                f"{target.resource.kind}): Object '{name}' is missing"
+            )
+    return body
 
 
 def _warning(text: str) -> str:
