@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest_asyncio
 
 from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
-from serinus.process import spawn, stop
-from tests.control_plane import namespace
+from tests.control_plane import namespace, node
 from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import Stage
 
@@ -69,32 +67,15 @@ async def running_local(folder: Path, images: Path) -> AsyncIterator[tuple[Stage
 
 @contextlib.asynccontextmanager
 async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> AsyncIterator[Stage]:
-    """Run our node agent on a real control plane, in the network namespace that we are in."""
+    """Run a node on a real control plane, in the network namespace that we are in."""
     state = folder / "node"
-    state.mkdir(mode=0o700)
-    log = (folder / "node.log").open("wb")
-    node = await spawn(
-        [
-            sys.executable,
-            *("-m", "serinus.local_cluster.node"),
-            *("--kubeconfig", str(plane.kubeconfig)),
-            *("--state-folder", str(state)),
-            *("--pod-cidr", str(namespace.POD_NETWORK)),
-            *("--node-address", namespace.NODE_ADDRESS),
-            *("--images", str(images)),
-        ],
-        stdout=log,
-        stderr=log,
-        die_with_parent=True,
-    )
     stage = Stage(plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
-    try:
-        yield stage
-    finally:
-        for kind in ("deployments", "services", "configmaps", "leases"):
-            await stage.try_("kubectl", "delete", kind, "--all", "--wait=false")
-        await stop(node, grace_ms=10_000)
-        log.close()
+    async with node.running(plane, state, images=[images]):
+        try:
+            yield stage
+        finally:
+            for kind in ("deployments", "services", "configmaps", "leases"):
+                await stage.try_("kubectl", "delete", kind, "--all", "--wait=false")
 
 
 @pytest.fixture
