@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from serinus.local_cluster.node.run import Services
 from serinus.process import spawn, stop
@@ -21,10 +22,9 @@ async def running(
 
     Its files and `node.log` are in the folder `state`, which is made.
     """
-    state.mkdir(mode=0o700)
     is_proxied = kube_proxy.missing(plane.binaries) is None
     services = Services.NONE if is_proxied else Services.OWN
-    with (state / "node.log").open("wb") as log:
+    with _log_in(state) as log:
         node = await spawn(
             [
                 sys.executable,
@@ -47,3 +47,8 @@ async def running(
             yield
     finally:
         await stop(node, grace_ms=10_000)
+
+
+def _log_in(state: Path) -> IO[bytes]:
+    state.mkdir(mode=0o700)
+    return (state / "node.log").open("wb")

@@ -6,6 +6,8 @@ import ast
 import runpy
 from collections.abc import Iterator
 
+from tests.conformance import limits
+from tests.conformance.features import LACKS
 from tests.tidy import sources
 
 GENERATOR = sources.ROOT / "scripts" / "generate_command_reference.py"
@@ -19,6 +21,17 @@ def test_the_reference_of_the_command_line_is_up_to_date() -> None:
     expected = runpy.run_path(str(GENERATOR))["render"]()
     found = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
     assert found == expected, "run .venv/bin/python scripts/generate_command_reference.py"
+
+
+def test_the_page_of_what_the_local_cluster_leaves_out_is_up_to_date() -> None:
+    found = (REFERENCE / "local-cluster-limits.md").read_text(encoding="utf-8")
+    assert found == limits.render(), "run .venv/bin/python -m tests.conformance.limits"
+
+
+def test_each_feature_that_the_local_cluster_lacks_is_shown_by_a_case() -> None:
+    rows = [line for line in limits.render().splitlines() if line.startswith("| ")][1:]
+    assert [row for row in rows if row.split(" | ")[1].strip(" |") == ""] == []
+    assert len(rows) == len(LACKS["local"])
 
 
 def test_every_option_says_what_it_means() -> None:
