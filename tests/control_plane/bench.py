@@ -63,6 +63,10 @@ class ControlPlane:
         """Return the process ids of the three programs."""
         return self._programs.pids()
 
+    def suspended(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Stop one of the programs where it stands for the block."""
+        return self._programs.suspended(name)
+
     def log(self, name: str) -> str:
         """Return what one of the programs wrote so far."""
         return self._programs.log(name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from serinus.process import spawn, stop
@@ -59,6 +61,16 @@ class Programs:
             if time.monotonic() > deadline:
                 raise ControlPlaneError(self._report(name, "was not ready in time"))
             await asyncio.sleep(0.05)
+
+    @contextlib.contextmanager
+    def suspended(self, name: str) -> Iterator[None]:
+        """Stop a program where it stands for the block, as a machine that hangs does."""
+        process = self._processes[name]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         """End all programs, the last one started first."""

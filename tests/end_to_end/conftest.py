@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
-from tests.control_plane import namespace, node
+from tests.control_plane import kube_proxy, namespace, node
 from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import Stage
 
@@ -25,6 +25,19 @@ images:
   notifies: true
   env: {SERINUS_WEB_DELAY_MS: "%d", SERINUS_WEB_RUDE: "%d"}
 """
+
+
+_NO_KUBE_PROXY = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once and loudly that Services were not kube-proxy's."""
+    if reason := config.stash.get(_NO_KUBE_PROXY, None):
+        terminalreporter.line(
+            f"NO KUBE-PROXY: {reason}; our own node played the Services", red=True, bold=True
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -86,6 +99,8 @@ def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | Non
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
     running: ControlPlane = request.getfixturevalue("kubernetes")
+    if reason := kube_proxy.missing(running.binaries):
+        request.config.stash[_NO_KUBE_PROXY] = reason
     return running
 
 
