@@ -32,6 +32,8 @@ async def running(listening: socket.socket, port: int) -> AsyncIterator[None]:
             writer.close()
             return
         await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+        inner_writer.close()
+        writer.close()
 
     server = await asyncio.start_server(lead_on, sock=listening)
     try:
@@ -45,4 +47,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while chunk := await reader.read(_CHUNK_BYTES):
             writer.write(chunk)
             await writer.drain()
-    writer.close()
+        # One side may end while the other still has something to say.
+        writer.write_eof()

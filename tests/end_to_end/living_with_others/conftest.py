@@ -28,22 +28,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("home_kind", kinds, scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def home(
-    home_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> AsyncIterator[Stage]:
-    """A cluster whose pods run and whose NodePorts answer."""
-    folder = tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="module")
+def home_plane(home_kind: str, request: pytest.FixtureRequest) -> ControlPlane | None:
+    """Return the real control plane where it is asked for."""
     if home_kind == "local":
-        async with local_stage(folder, catalogue(folder, delay_ms=0)) as stage:
-            yield stage
-        return
+        return None
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
     plane: ControlPlane = request.getfixturevalue("kubernetes")
+    return plane
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def home(
+    home_plane: ControlPlane | None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """A cluster whose pods run and whose NodePorts answer."""
+    folder = tmp_path_factory.mktemp("home")
+    if home_plane is None:
+        async with local_stage(folder, catalogue(folder, delay_ms=0)) as stage:
+            yield stage
+        return
     state = folder / "node"
-    async with node.running(plane, state):
-        yield Stage(plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
+    async with node.running(home_plane, state):
+        yield Stage(home_plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
 
 
 @pytest_asyncio.fixture
@@ -56,12 +64,11 @@ async def shop(home: Stage, tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-def real(home_kind: str, request: pytest.FixtureRequest) -> ControlPlane:
+def real(home_plane: ControlPlane | None) -> ControlPlane:
     """Return the real control plane, for what the local cluster does not have."""
-    if home_kind != "kubernetes":
+    if home_plane is None:
         pytest.skip("the local cluster has no such part")
-    plane: ControlPlane = request.getfixturevalue("kubernetes")
-    return plane
+    return home_plane
 
 
 @pytest.fixture
