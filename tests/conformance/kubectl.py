@@ -31,8 +31,8 @@ class Kubectl:
     def __init__(self, connection: Connection, namespace: str, folder: Path) -> None:
         self._namespace = namespace
         self._folder = folder
-        self._kubeconfig = folder / "kubeconfig"
-        self._kubeconfig.write_text(json.dumps(_kubeconfig(connection)))
+        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig.write_text(json.dumps(_kubeconfig(connection)))
 
     async def __call__(self, *arguments: str, given: Object | None = None) -> str:
         """Run a command that must work; return what it says. `given` is the file of `-f FILE`."""
@@ -50,7 +50,7 @@ class Kubectl:
                 f"--namespace={self._namespace}",
                 *words,
             ],
-            env={**os.environ, "KUBECONFIG": str(self._kubeconfig)},
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             die_with_parent=True,

@@ -135,6 +135,18 @@ async def test_a_rule_of_the_schema_refuses_with_its_own_message(cluster: Cluste
         await cluster.patch("things", "one", {"spec": {"low": 3}})
 
 
+async def test_a_rule_may_ask_whether_a_list_is_sorted(cluster: Cluster) -> None:
+    numbers = {"type": "array", "items": {"type": "number"}, "maxItems": 10}
+    numbers["x-kubernetes-validations"] = [
+        {"rule": "self.map(n, double(n)).isSorted()", "message": "must not fall"}
+    ]
+    api = await things(cluster, a_spec(numbers=numbers))
+    assert await cluster.create("things", thing(api, numbers=[1, 1, 2.5, 10]))
+    with pytest.raises(Invalid, match="must not fall"):
+        await cluster.patch("things", "one", {"spec": {"numbers": [1, 2.5, 2]}})
+    assert await cluster.patch("things", "one", {"spec": {"numbers": []}})
+
+
 async def test_a_rule_may_compare_with_the_old_object(cluster: Cluster) -> None:
     fixed = {
         "type": "string",

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from serinus.api.codec import Release
-from serinus.controller import record
+from serinus.controller.kubernetes import record
 from serinus.errors import InvariantViolation
 from serinus.release import decision as d
 from serinus.release.model import (
@@ -21,7 +21,7 @@ from serinus.release.model import (
     Status,
     Waiting,
 )
-from serinus.release.observation import Objects
+from serinus.release.observation import HoldBy, Objects
 from serinus.release.render import canary_manifest, canary_name, shorten, writes
 from serinus.traffic.plan import Live, TrafficPlan
 from tests.golden.conftest import CASES, Compare
@@ -30,6 +30,9 @@ from tests.unit.release.world import a_spec
 ACTIONS: dict[str, d.Action] = {
     "hold": d.Hold(),
     "resume": d.Resume(),
+    "guard": d.Guard(),
+    "let-go": d.LetGo(lift=True),
+    "let-go-and-keep": d.LetGo(lift=False),
     "narrow": d.SetTraffic(TrafficPlan.split("bbbb", "dddd", 10_000)),
     "widen": d.SetTraffic(TrafficPlan.at_rest("bbbb")),
     "restore-route": d.RestoreRoute(),
@@ -59,6 +62,16 @@ def test_every_action_has_its_golden_file() -> None:
 def test_an_action_becomes_these_writes(name: str, objects: Objects, golden: Compare) -> None:
     made = writes(ACTIONS[name], a_spec(), objects)
     golden(f"write-{name}", [msgspec.to_builtins(write) for write in made])
+
+
+POLICY = ["hold", "resume", "guard", "let-go", "let-go-and-keep"]
+
+
+@pytest.mark.parametrize("name", POLICY)
+def test_under_the_policy_the_hold_is_a_label(name: str, objects: Objects, golden: Compare) -> None:
+    under_policy = msgspec.structs.replace(objects, hold_by=HoldBy.POLICY)
+    made = writes(ACTIONS[name], a_spec(), under_policy)
+    golden(f"policy-{name}", [msgspec.to_builtins(write) for write in made])
 
 
 def test_the_canary_of_a_deployment(objects: Objects, golden: Compare) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from serinus.api import text, v1alpha1
+from serinus.api import shown, text, v1alpha1
+from serinus.clock import Instant
 from serinus.errors import InvalidInput
 from serinus.kube import timestamps
+from serinus.release.conditions import Outlook
 from serinus.release.model import (
     Command,
     Pause,
@@ -27,6 +29,8 @@ from serinus.traffic import registry
 from serinus.traffic.router import Mode
 
 COMMAND_ANNOTATION = "serinus.dev/command"
+FINALIZER = "serinus.dev/release"
+"""Keeps a CanaryRelease until the Deployment and its Service are let go."""
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -37,6 +41,20 @@ class Release(msgspec.Struct, frozen=True):
     spec: Spec
     status: Status = Status()
     command: Command | None = None
+    generation: int = 0
+    deleted_ms: Instant | None = None
+    """When it was deleted: what it changed is put back, then it goes."""
+    outlook: Outlook = Outlook()
+
+    @property
+    def leaving(self) -> bool:
+        """Tell whether it was deleted and is still there."""
+        return self.deleted_ms is not None
+
+
+def with_command(release: Release, command: Command) -> Release:
+    """Return the release with a command that waits for its answer."""
+    return msgspec.structs.replace(release, command=command)
 
 
 def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Release:
@@ -66,12 +84,17 @@ def decode(found: Mapping[str, Any], *, source: str = "CanaryRelease") -> Releas
     if problems or spec is None:
         raise InvalidInput(source, problems)
     annotations = wire.metadata.get("annotations") or {}
+    status, outlook = shown.split(wire.status)
+    deleted = wire.metadata.get("deletionTimestamp")
     return Release(
         name=name,
         namespace=str(wire.metadata.get("namespace") or ""),
         spec=spec,
-        status=decode_status(wire.status),
+        status=decode_status(status),
         command=decode_command(annotations.get(COMMAND_ANNOTATION)),
+        generation=int(wire.metadata.get("generation") or 0),
+        deleted_ms=None if deleted is None else timestamps.parse(str(deleted)),
+        outlook=outlook,
     )
 
 
@@ -100,6 +123,8 @@ def encode(release: Release) -> dict[str, Any]:
         allow_autoscaler=spec.allow_autoscaler,
     )
     metadata: dict[str, Any] = {"name": release.name, "namespace": release.namespace}
+    if release.deleted_ms is not None:
+        metadata["deletionTimestamp"] = timestamps.format_seconds(release.deleted_ms)
     if release.command is not None:
         metadata["annotations"] = {COMMAND_ANNOTATION: encode_command(release.command)}
     return {
@@ -107,7 +132,7 @@ def encode(release: Release) -> dict[str, Any]:
         "kind": v1alpha1.KIND,
         "metadata": metadata,
         "spec": msgspec.to_builtins(wire),
-        "status": encode_status(release.status),
+        "status": {**encode_status(release.status), **shown.encode(release.outlook)},
     }
 
 

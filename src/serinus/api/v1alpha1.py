@@ -1,13 +1,73 @@
-"""`serinus.dev/v1alpha1`: the CanaryRelease as it stands in a manifest."""
+"""`serinus.dev/v1alpha1`: the CanaryRelease as it stands in a manifest.
+
+Its JSON schema becomes the CustomResourceDefinition. What stands in `extra_json_schema` is for the
+API server and for `serinus lint`: the codec says the same with more words, and all at once.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-API_VERSION = "serinus.dev/v1alpha1"
+from serinus.traffic import registry
+from serinus.traffic.replica_ratio import SURGE_WEIGHT_BP_MAX
+
+GROUP = "serinus.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "CanaryRelease"
+PLURAL = "canaryreleases"
+
+STEPS_MAX = 100
+_NAME_MAX = 253
+_LABEL_MAX = 63
+_DURATION_MAX = 32
+# RFC 1123. Services may begin with a digit in some versions of Kubernetes.
+_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_DURATION = "^([0-9]+(ms|s|m|h|d))+$"
+
+Schema = dict[str, Any]
+
+
+def _rules(*rules: tuple[str, str]) -> Schema:
+    """Return CEL rules, each with what it says when it is broken."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": m} for rule, m in rules]}
+
+
+# A weight is the number nearest to so many hundredths. `multipleOf: 0.01` would refuse 0.29.
+_TWO_DECIMALS = (
+    "double(int(double(self) * 100.0 + 0.5)) / 100.0 == double(self)",
+    "has more than two decimals",
+)
+_ONE_MEMBER = (
+    "has(self.setWeight) != has(self.pause)",
+    "needs exactly one of setWeight and pause",
+)
+_ONLY_GROW = (
+    "self.filter(s, has(s.setWeight)).map(s, double(s.setWeight)).isSorted()",
+    "weights may only grow from step to step",
+)
+_FIXED = ("self == oldSelf", "cannot be changed; make another CanaryRelease")
+_OWN_OPTIONS = (
+    "!has(self.replicaRatio) || self.type == 'ReplicaRatio'",
+    "replicaRatio is for type ReplicaRatio alone",
+)
+_SURGE_MAX = SURGE_WEIGHT_BP_MAX / 100
+_SURGE_ONLY_TO_ITS_MAX = (
+    "!has(self.steps) || self.router.type != 'ReplicaRatio'"
+    " || (has(self.router.replicaRatio) && self.router.replicaRatio.mode == 'Constant')"
+    f" || self.steps.all(s, !has(s.setWeight) || double(s.setWeight) <= {_SURGE_MAX}"
+    " || double(s.setWeight) == 100.0)"
+)
+_SURGE_REACH = (
+    _SURGE_ONLY_TO_ITS_MAX,
+    f"steps: router.replicaRatio.mode Surge reaches {_SURGE_MAX:g} and 100, Constant reaches all",
+)
+
+Duration = Annotated[str, Meta(max_length=_DURATION_MAX, extra_json_schema={"pattern": _DURATION})]
 
 
 class _Wire(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -17,77 +77,155 @@ class _Wire(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 class TargetRef(_Wire, frozen=True):
     """The Deployment that is released."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1)]
-    api_version: Literal["apps/v1"] = "apps/v1"
-    kind: str = "Deployment"
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=_NAME_MAX,
+            description="Its name.",
+            extra_json_schema={"pattern": _SUBDOMAIN},
+        ),
+    ]
+    api_version: Annotated[
+        Literal["apps/v1"], Meta(description="The group and version of Deployments.")
+    ] = "apps/v1"
+    kind: Annotated[
+        str,
+        Meta(description="Only a Deployment.", extra_json_schema={"enum": ["Deployment"]}),
+    ] = "Deployment"
 
 
 class ServiceRef(_Wire, frozen=True):
     """The Service whose traffic is split."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1)]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=_LABEL_MAX,
+            description="Its name.",
+            extra_json_schema={"pattern": _LABEL},
+        ),
+    ]
 
 
 class ReplicaRatio(_Wire, frozen=True):
     """Split by the share of pods behind a plain Service."""
 
-    mode: Literal["Surge", "Constant"] = "Surge"
-    settle: str = "2s"
-    allow_coarse: bool = False
+    mode: Annotated[
+        Literal["Surge", "Constant"],
+        Meta(
+            description="Surge: the canary comes beside a whole stable revision and reaches 50 %. "
+            "Constant: in place of stable pods, so that the total stays at N or N + 1."
+        ),
+    ] = "Surge"
+    settle: Annotated[
+        Duration,
+        Meta(
+            description="What proxies get to follow a change of the Service; cloud load balancers "
+            "may need more."
+        ),
+    ] = "2s"
+    allow_coarse: Annotated[
+        bool,
+        Meta(description="Accept a share far above the asked one, and sessionAffinity."),
+    ] = False
 
 
 class Router(_Wire, frozen=True, omit_defaults=True):
-    """Which router, and its own options under its name."""
+    """Which router splits the traffic, and its own options under its name."""
 
-    type: str = "ReplicaRatio"
+    type: Annotated[
+        str,
+        Meta(
+            description="The router.",
+            extra_json_schema={"enum": sorted(registry.ROUTERS)},
+        ),
+    ] = "ReplicaRatio"
     replica_ratio: ReplicaRatio | None = None
 
 
 class Pause(_Wire, frozen=True, omit_defaults=True):
-    """Wait for a time, or without one until a person goes on."""
+    """Stay at this share for a time, or without one until a person goes on."""
 
-    duration: str | None = None
+    duration: Annotated[
+        Duration | None,
+        Meta(description="How long, as in 500ms, 30s, 10m or 1h30m; without it there is no end."),
+    ] = None
 
 
 class Step(_Wire, frozen=True, omit_defaults=True):
-    """Exactly one of its members."""
+    """Either a weight or a pause."""
 
-    set_weight: int | float | None = None
+    set_weight: Annotated[
+        int | float | None,
+        Meta(
+            description="Share of the requests in percent, two decimals at most.",
+            extra_json_schema={"minimum": 0, "maximum": 100, **_rules(_TWO_DECIMALS)},
+        ),
+    ] = None
     pause: Pause | None = None
 
 
 class Promotion(_Wire, frozen=True):
     """How the new revision becomes the stable one."""
 
-    method: Literal["Adopt", "RollingUpdate"] = "Adopt"
-    undo_window: str = "0s"
+    method: Annotated[
+        Literal["Adopt", "RollingUpdate"],
+        Meta(
+            description="Adopt: the Deployment takes over the canary's pods. RollingUpdate: it "
+            "rolls out by itself, then the canary goes."
+        ),
+    ] = "Adopt"
+    undo_window: Annotated[
+        Duration,
+        Meta(description="How long the old pods stay at 100 %, so that an abort is immediate."),
+    ] = "0s"
 
 
 class Abort(_Wire, frozen=True):
     """What makes a release go back."""
 
-    on_progress_deadline: bool = True
+    on_progress_deadline: Annotated[
+        bool,
+        Meta(
+            description="Abort when no further canary pod becomes available within the "
+            "Deployment's progressDeadlineSeconds."
+        ),
+    ] = True
 
 
 class Spec(_Wire, frozen=True, omit_defaults=True):
     """What the owner asks for."""
 
-    target_ref: TargetRef
+    target_ref: Annotated[TargetRef, Meta(extra_json_schema=_rules(_FIXED))]
     service: ServiceRef
-    router: Router = Router()
-    steps: tuple[Step, ...] = ()
+    router: Annotated[Router, Meta(extra_json_schema=_rules(_OWN_OPTIONS))] = Router()
+    steps: Annotated[
+        tuple[Annotated[Step, Meta(extra_json_schema=_rules(_ONE_MEMBER))], ...],
+        Meta(
+            max_length=STEPS_MAX,
+            description="The way of each release: weights that only grow, and pauses.",
+            extra_json_schema={"x-kubernetes-list-type": "atomic", **_rules(_ONLY_GROW)},
+        ),
+    ] = ()
     promotion: Promotion = Promotion()
     abort: Abort = Abort()
-    paused: bool = False
-    allow_recreate: bool = False
-    allow_autoscaler: bool = False
+    paused: Annotated[bool, Meta(description="Stay where the release is.")] = False
+    allow_recreate: Annotated[
+        bool,
+        Meta(description="Versions may run side by side although the strategy is Recreate."),
+    ] = False
+    allow_autoscaler: Annotated[
+        bool, Meta(description="Accept that a HorizontalPodAutoscaler counts the canary's pods.")
+    ] = False
 
 
 class CanaryRelease(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The object; `status` is read by the codec, which knows its units."""
 
     metadata: dict[str, Any]
-    spec: Spec
+    spec: Annotated[Spec, Meta(extra_json_schema=_rules(_SURGE_REACH))]
     api_version: str = ""
     kind: str = ""
     status: dict[str, Any] = {}

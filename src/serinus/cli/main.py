@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 import serinus
-from serinus.cli import load, local
+from serinus.cli import lint, load, local
 from serinus.cli.look import verbs as look_verbs
+from serinus.cli.operating import controller, install
 from serinus.cli.release_verbs import begin, verbs
 from serinus.errors import SerinusError
 
@@ -54,6 +55,9 @@ begin.register(app)
 verbs.register(app)
 look_verbs.register(app)
 load.register(app)
+install.register(app)
+lint.register(app)
+controller.register(app)
 app.add_typer(local.app, name="local")
 
 

@@ -51,9 +51,18 @@ class Document:
         self.value = value
         self._node = node
 
+    def part(self, path: str, value: Any) -> Document:
+        """Return what stands at a field path as a document of its own."""
+        node = self._node
+        for name, index in _PATH_PART.findall(path):
+            found = _child(node, name, index)
+            node = None if found is None else found[1]
+        return Document(self.source, value, node)
+
     def line_of(self, path: str) -> int:
         """Return the line of a field path such as `spec.steps[0].setWeight`, or of the nearest."""
-        node, line = self._node, 1
+        node = self._node
+        line = 1 if node is None else node.start_mark.line + 1
         for name, index in _PATH_PART.findall(path):
             found = _child(node, name, index)
             if found is None:

@@ -12,7 +12,7 @@ from serinus.errors import SerinusError
 from serinus.release.decision import Reason, Severity
 from serinus.release.model import Phase
 from serinus.release.observation import Observation
-from serinus.release.pair import PairDecision, PairObservation
+from serinus.release.pair.model import PairDecision, PairObservation
 
 
 def real_share_bp(obs: Observation) -> int:

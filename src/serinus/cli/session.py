@@ -10,12 +10,16 @@ from typing import Any
 
 import typer
 
+from serinus import errors
 from serinus.cli.options import ClusterOptions
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.kube.client import Client
 from serinus.kube.config import Connection, load
 
 INTERRUPTED = 130
+REACH_TIMEOUT_MS = 2_000
+"""A server that is being restarted is back within this time."""
 
 
 def run_async(work: Coroutine[Any, Any, int | None], *, leaving: str = "") -> None:
@@ -55,5 +59,34 @@ async def open_cluster(options: ClusterOptions) -> AsyncIterator[KubernetesClust
     """Open the namespace that the options name."""
     async with open_client(options) as client:
         namespace = client.connection.namespace or "default"
-        async with KubernetesCluster(client, namespace) as cluster:
-            yield cluster
+        caches = Caches(client, namespace)
+        opening = asyncio.ensure_future(caches.__aenter__())
+        try:
+            await _reached(client)
+            await opening
+            yield KubernetesCluster(caches, namespace)
+        finally:
+            opening.cancel()
+            await asyncio.wait([opening])
+            await caches.close()
+
+
+async def _reached(client: Client) -> None:
+    """Wait for a first answer: who named a wrong cluster wants to hear so at once.
+
+    Raises:
+        Unavailable: there was none.
+    """
+    deadline = asyncio.get_running_loop().time() + REACH_TIMEOUT_MS / 1000
+    while True:
+        try:
+            await client.version()
+        except errors.Unavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        except errors.ClusterError:
+            # It is there and says no; whatever matters is asked for next.
+            return
+        else:
+            return

@@ -9,6 +9,7 @@ import msgspec
 
 from serinus.api.codec import Release
 from serinus.controller.ports import Snapshot
+from serinus.release.holding import label_of, paused_by_us
 from serinus.release.observation import Canary, Objects, Observation, ReplicaSet, Target
 from serinus.release.preflight import Surroundings, findings, not_narrowable
 from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, REVISION_ANNOTATION, shorten
@@ -46,8 +47,10 @@ def observe(release: Release, seen: Snapshot) -> Observed:
         narrowable=around is None or not not_narrowable(around),
         broader=_broader(seen, canary),
         findings=() if around is None else findings(release.spec, around),
+        hold_by=seen.hold_by,
+        leaving=release.leaving,
     )
-    objects = Objects(seen.target, canary, tuple(replica_sets), live)
+    objects = Objects(seen.target, canary, tuple(replica_sets), live, seen.hold_by)
     return Observed(observation, objects)
 
 
@@ -73,6 +76,8 @@ def target_of(found: Manifest) -> Target:
         recreate=strategy.get("type") == "Recreate",
         progress_deadline_ms=1000 * (spec.get("progressDeadlineSeconds") or 600),
         deleting=bool(meta.get("deletionTimestamp")),
+        hold_label=label_of(found),
+        paused_by_us=paused_by_us(found),
     )
 
 
@@ -208,4 +213,5 @@ def _surroundings(release: Release, seen: Snapshot) -> Surroundings | None:
         pods=seen.pods,
         replica_count=full_count(release.status, target),
         surge=target.surge,
+        hold_by=seen.hold_by,
     )

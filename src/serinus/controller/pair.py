@@ -9,15 +9,16 @@ import msgspec
 
 from serinus import errors
 from serinus.clock import Clock
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import controller_uid, matches, replica_set_of, target_of
 from serinus.controller.ports import Snapshot
 from serinus.controller.run import BACK_OFF_MS, NotDriving
 from serinus.errors import RefusedError, Retry
 from serinus.kube.lease import Lease
-from serinus.release.model import Shown, Spec
+from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet
-from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.release.preflight import other_pods
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import base_selector, selects
@@ -117,20 +118,20 @@ async def observe_pair(
     Raises:
         RefusedError: the stable Deployment is gone.
     """
-    seen = await cluster.read(Spec(target=pair.stable, service=pair.service))
-    if seen.target is None:
-        raise RefusedError("DeploymentMissing", f"Deployment {pair.stable} is not there")
+    seen = await cluster.everything(pair.service)
     by_name = {d["metadata"]["name"]: d for d in seen.deployments}
-    canary = by_name.get(pair.canary)
+    stable, canary = by_name.get(pair.stable), by_name.get(pair.canary)
+    if stable is None:
+        raise RefusedError("DeploymentMissing", f"Deployment {pair.stable} is not there")
     # The pods of both are those that the Service takes, also while a Deployment of theirs is gone.
     selector = {} if seen.service is None else base_selector(seen.service)
-    pods = await cluster.pods({"matchLabels": selector}) if selector else seen.pods
+    pods = await cluster.pods({"matchLabels": selector} if selector else stable["spec"]["selector"])
     return PairObservation(
-        stable=target_of(seen.target),
-        stable_set=_current_set(seen, seen.target, pods),
+        stable=target_of(stable),
+        stable_set=_current_set(seen, stable, pods),
         canary=None if canary is None else target_of(canary),
         canary_set=None if canary is None else _current_set(seen, canary, pods),
-        stable_object=seen.target,
+        stable_object=stable,
         canary_object=canary,
         live=Live(service=seen.service, slices=seen.slices, pods=pods),
         settle_ms=settle_ms,
@@ -192,8 +193,3 @@ async def drive_pair(
             now = clock.now_ms()
             wait_ms = 5_000 if decision.wake_at is None else max(0, decision.wake_at - now)
             await cluster.changes.wait(wait_ms, since_count=count)
-
-
-async def snapshot(cluster: KubernetesCluster) -> Snapshot:
-    """Return the namespace without looking at any release."""
-    return await cluster.read(Spec(target="", service=""))

@@ -11,21 +11,23 @@ import msgspec
 
 from serinus.api.codec import Release
 from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Write
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """One namespace at one moment, as plain JSON; `pods` are those that the target selects."""
+    """What is around a release at one moment, as plain JSON; `pods` are of both revisions."""
 
-    target: Manifest | None
-    service: Manifest | None
-    deployments: tuple[Manifest, ...]
-    replica_sets: tuple[Manifest, ...]
-    pods: tuple[Manifest, ...]
-    services: tuple[Manifest, ...]
-    slices: tuple[Manifest, ...]
-    autoscalers: tuple[Manifest, ...]
+    target: Manifest | None = None
+    service: Manifest | None = None
+    deployments: tuple[Manifest, ...] = ()
+    replica_sets: tuple[Manifest, ...] = ()
+    pods: tuple[Manifest, ...] = ()
+    services: tuple[Manifest, ...] = ()
+    slices: tuple[Manifest, ...] = ()
+    autoscalers: tuple[Manifest, ...] = ()
+    hold_by: HoldBy = HoldBy.FIELD
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -47,6 +49,14 @@ class Cluster(Protocol):
 
         Raises:
             Conflict: somebody wrote it since; nothing was written.
+        """
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Delete the record of a release: nothing of it is left.
+
+        Raises:
+            ClusterError: it was not done.
         """
         ...
 

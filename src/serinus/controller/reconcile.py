@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from serinus.api.codec import with_command
 from serinus.clock import Instant
 from serinus.controller.act import act
 from serinus.controller.observe import observe
 from serinus.controller.ports import Cluster
 from serinus.errors import NotFound
+from serinus.release.conditions import outlook
 from serinus.release.decide import decide
 from serinus.release.decision import Decision
+from serinus.release.model import Command
 from serinus.release.observation import Observation
 from serinus.traffic.write import Write
 
@@ -29,8 +32,31 @@ class Round(msgspec.Struct, frozen=True):
         return decision.status.phase.at_rest and not decision.actions and decision.wake_at is None
 
 
-async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
+async def foresee(cluster: Cluster, name: str, now: Instant) -> Round:
+    """Return the round that a driver would play now, without playing it.
+
+    Raises:
+        NotFound: there is no record.
+    """
+    stored = await cluster.load(name)
+    if stored is None:
+        raise NotFound(f"there is no record of a release called {name}")
+    seen = observe(stored.release, await cluster.read(stored.release.spec))
+    decision = decide(seen.observation, now)
+    # What is told is what the driver has saved; its notes are the driver's own.
+    waiting = stored.release.status.waiting
+    status = msgspec.structs.replace(decision.status, waiting=waiting)
+    return Round(
+        seen.observation, msgspec.structs.replace(decision, status=status, notes=()), sent=()
+    )
+
+
+async def reconcile(
+    cluster: Cluster, name: str, now: Instant, *, command: Command | None = None
+) -> Round:
     """Take the next step of one release.
+
+    A driver may bring a `command` of its own, which is then not in the record before its answer is.
 
     The status is saved before anything is done: a deadline or an answered command that was acted
     on is never forgotten, and every action may be repeated.
@@ -43,10 +69,18 @@ async def reconcile(cluster: Cluster, name: str, now: Instant) -> Round:
     if stored is None:
         raise NotFound(f"there is no record of a release called {name}")
     release = stored.release
+    last = release.status.last_command
+    if command is not None and (last is None or last.id != command.id):
+        release = with_command(release, command)
     seen = observe(release, await cluster.read(release.spec))
     decision = decide(seen.observation, now)
-    if decision.status != release.status:
-        saved = msgspec.structs.replace(release, status=decision.status)
+    shown = outlook(
+        seen.observation, decision, release.outlook, generation=release.generation, now=now
+    )
+    if (decision.status, shown) != (release.status, release.outlook):
+        saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
+    if decision.gone:
+        await cluster.forget(name)
     return Round(seen.observation, decision, tuple(sent))

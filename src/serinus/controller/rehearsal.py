@@ -20,8 +20,8 @@ from serinus.controller.reconcile import Round, reconcile
 from serinus.errors import ClusterError, NotFound, RefusedError
 from serinus.kubernetes_model.controllers import Controllers
 from serinus.release.decision import Reason
+from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Command, CommandVerb, Spec
-from serinus.release.preflight import OUR_MANAGER
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import is_ready
 from serinus.traffic.write import Verb, Write
@@ -72,6 +72,9 @@ class Rehearsal:
         """Keep the record."""
         self._stored = stored
         return stored
+
+    async def forget(self, _: str) -> None:
+        """Do nothing: what is rehearsed is a release that stays."""
 
     async def read(self, spec: Spec) -> Snapshot:
         """Return the copied namespace as it is by now."""

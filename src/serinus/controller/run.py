@@ -9,14 +9,12 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
-
 from serinus import errors
 from serinus.clock import Clock
-from serinus.controller.cluster import KubernetesCluster
-from serinus.controller.ports import Stored
-from serinus.controller.reconcile import Round, reconcile
-from serinus.controller.record import record_name
+from serinus.controller.kubernetes.cluster import KubernetesCluster
+from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.record import RECORD_LABEL, record_name
+from serinus.controller.reconcile import Round, foresee, reconcile
 from serinus.errors import Retry
 from serinus.kube.kinds import LEASES
 from serinus.kube.lease import Lease, LeaseOptions
@@ -27,10 +25,15 @@ LEASE = LeaseOptions(duration_ms=6_000, renew_deadline_ms=4_000, retry_period_ms
 BACK_OFF_MS = (100, 200, 500, 1_000, 2_000, 5_000)
 RECHECK_MS = 30_000
 """How often to look though nothing was heard."""
+FOLLOW_MS = 1_000
 
 
 class NotDriving(errors.RefusedError):
     """Another process drives the release."""
+
+
+class Operated(NotDriving):
+    """An operator drives the releases of this namespace."""
 
 
 def identity() -> str:
@@ -52,6 +55,13 @@ def is_gone(holder: str | None) -> bool:
     return False
 
 
+async def refuse_operated(cluster: KubernetesCluster, name: str, clock: Clock) -> None:
+    """Raise Operated where an operator drives the releases of the namespace."""
+    there = await operator(cluster.caches, cluster.namespace, clock.now_ms())
+    if there:
+        raise Operated("Driven", f"release {name} is driven by {there}")
+
+
 @contextlib.asynccontextmanager
 async def driving(
     cluster: KubernetesCluster, name: str, clock: Clock, *, keep: bool = True
@@ -67,6 +77,7 @@ async def driving(
         cluster.namespace,
         identity=identity(),
         options=LEASE,
+        labels={RECORD_LABEL: "release"},
         clock=clock,
     )
     held = await lease.try_acquire()
@@ -108,8 +119,9 @@ async def drive(
     until: Callable[[Round], bool],
     on_round: Callable[[Round], None],
     on_trouble: Callable[[errors.SerinusError], None],
+    command: Command | None = None,
 ) -> Round:
-    """Reconcile until `until` says that the round was the last one.
+    """Reconcile until `until` says that the round was the last one; begin with a command.
 
     Raises:
         NotDriving: the Lease was lost.
@@ -121,7 +133,7 @@ async def drive(
         if not lease.is_held:
             raise NotDriving("LeaseLost", f"the lease of release {name} was lost; nothing was lost")
         try:
-            done = await reconcile(cluster, name, clock.now_ms())
+            done = await reconcile(cluster, name, clock.now_ms(), command=command)
         except errors.ClusterError as error:
             if error.retry is Retry.NEVER and not isinstance(
                 error, errors.NotFound | errors.AlreadyExists
@@ -139,6 +151,30 @@ async def drive(
         wake_at = done.decision.wake_at
         wait_ms = RECHECK_MS if wake_at is None else max(0, wake_at - clock.now_ms())
         await _wait(cluster, min(wait_ms, RECHECK_MS), count, lease)
+
+
+async def follow(
+    cluster: KubernetesCluster,
+    name: str,
+    *,
+    clock: Clock,
+    until: Callable[[Round], bool],
+    on_round: Callable[[Round], None],
+) -> Round:
+    """Watch another's driving until `until` says that the round was the last one.
+
+    A round here is what would be decided on what is seen; nothing is written.
+
+    Raises:
+        NotFound: the record is gone.
+    """
+    while True:
+        count = cluster.changes.count
+        done = await foresee(cluster, name, clock.now_ms())
+        on_round(done)
+        if until(done):
+            return done
+        await cluster.changes.wait(FOLLOW_MS, since_count=count)
 
 
 async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lease) -> None:
@@ -164,9 +200,8 @@ async def give(
         stored = await cluster.load(name)
         if stored is None:
             raise errors.NotFound(f"there is no release called {name} in {cluster.namespace}")
-        release = msgspec.structs.replace(stored.release, command=command)
         with contextlib.suppress(errors.Conflict):
-            await cluster.save(Stored(release, stored.version), dry_run=dry_run)
+            await cluster.records.command(stored, command, dry_run=dry_run)
             return
         await cluster.changes.wait(100)
 

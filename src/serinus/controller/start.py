@@ -9,12 +9,14 @@ import msgspec
 
 from serinus import errors
 from serinus.api.codec import Release
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import Observed, observe
 from serinus.controller.ports import Stored
 from serinus.errors import InvalidInput, RefusedError
 from serinus.release.decision import CreateCanary, Hold
-from serinus.release.model import Phase, Spec
+from serinus.release.holding import held_fields
+from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
 from serinus.release.render import writes
 from serinus.release.stages.stage import Stage, view
 from serinus.release.stages.trial import weight_at
@@ -47,7 +49,7 @@ async def refuse_other(cluster: KubernetesCluster, name: str, spec: Spec) -> Non
     """
     stored = await cluster.load(name)
     if stored is None:
-        await cluster.refuse_stranger(name)
+        await cluster.records.refuse_stranger(name)
         return
     if stored.release.spec == spec:
         return
@@ -71,7 +73,7 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
     if stored is None:
         release = Release(name=name, namespace=cluster.namespace, spec=spec)
         try:
-            await cluster.create(release)
+            await cluster.records.create(release)
         except errors.AlreadyExists:
             # Another terminal was first; what it wrote is checked like any record.
             return await record(cluster, name, spec)
@@ -80,7 +82,7 @@ async def record(cluster: KubernetesCluster, name: str, spec: Spec) -> Stored | 
         return stored
     await refuse_other(cluster, name, spec)
     changed = msgspec.structs.replace(stored.release, spec=spec)
-    await cluster.save(Stored(changed, stored.version))
+    await cluster.records.wish(Stored(changed, stored.version))
     return stored
 
 
@@ -110,12 +112,6 @@ def canary_writes(seen: Observed, spec: Spec, target: Manifest) -> tuple[Write, 
     return writes(CreateCanary(replica_count=count), spec, objects)
 
 
-def is_held_at_rest(phase: Phase, seen: Observed) -> bool:
-    """Tell whether the Deployment is held and nothing moves: a template may be set now."""
-    target = seen.observation.target
-    return target is not None and target.paused and phase in (Phase.HEALTHY, Phase.ABORTED)
-
-
 def parse_images(arguments: list[str]) -> dict[str, str]:
     """Return container -> image of `nginx=nginx:1.8.0` arguments.
 
@@ -136,8 +132,12 @@ def parse_images(arguments: list[str]) -> dict[str, str]:
     return images
 
 
-def image_write(target: Manifest, images: Mapping[str, str]) -> Write | None:
+def image_write(
+    target: Manifest, images: Mapping[str, str], hold_by: HoldBy = HoldBy.FIELD
+) -> Write | None:
     """Return the write that sets images, or None when they are set already.
+
+    The admission policy lets our own writes through, so under it the hold comes with the write.
 
     Raises:
         RefusedError: a container of that name is not in the template.
@@ -163,12 +163,13 @@ def image_write(target: Manifest, images: Mapping[str, str]) -> Write | None:
             fields.setdefault(field, []).append({"name": container, "image": image})
     if not fields:
         return None
+    held = held_fields() if hold_by is HoldBy.POLICY else {"metadata": {}, "spec": {}}
     return Write(
         verb=Verb.STRATEGIC,
         target=ObjectRef("apps/v1", "Deployment", meta["namespace"], meta["name"]),
         why="set the images on trial: " + ", ".join(f"{c}={i}" for c, i in images.items()),
         body={
-            "metadata": {"resourceVersion": meta["resourceVersion"]},
-            "spec": {"template": {"spec": fields}},
+            "metadata": {**held["metadata"], "resourceVersion": meta["resourceVersion"]},
+            "spec": {**held["spec"], "template": {"spec": fields}},
         },
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from serinus import errors
 from serinus.clock import Instant
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.ports import Stored
 from serinus.errors import RefusedError
@@ -12,7 +11,6 @@ from serinus.kube import timestamps
 from serinus.release.revision import RESTARTED_AT
 from serinus.release.stages.stage import Stage, view
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import ReplicaRatio
 from serinus.traffic.write import ObjectRef, Verb, Write
 
 
@@ -57,24 +55,10 @@ async def mark_restart(cluster: KubernetesCluster, stored: Stored, now: Instant)
     )
 
 
-async def leave(cluster: KubernetesCluster, stored: Stored) -> None:
-    """Lift the hold and open the Service: what is left is what the owner wrote.
+async def check_leave(cluster: KubernetesCluster, stored: Stored) -> None:
+    """Do nothing where a Deployment can be let go as it is.
 
     Raises:
-        RefusedError: a template is held that would roll out at once.
+        RefusedError: a template is held that nobody has promoted.
     """
-    target = await _at_rest(cluster, stored)
-    seen = await cluster.read(stored.release.spec)
-    observed = observe(stored.release, seen)
-    for write in ReplicaRatio().restore(observed.objects.live):
-        await cluster.send(write)
-    meta = target["metadata"]
-    identity = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
-    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": identity}
-    # Owning no field any more takes `paused` away, unless somebody else set it too.
-    try:
-        await cluster.send(
-            Write(verb=Verb.APPLY, target=_ref(target), why="let the Deployment go", body=body)
-        )
-    except errors.Conflict as error:
-        raise RefusedError("Changed", "the Deployment changed meanwhile; try again") from error
+    await _at_rest(cluster, stored)

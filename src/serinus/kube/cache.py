@@ -17,6 +17,7 @@ import msgspec
 from serinus import errors, process
 from serinus.clock import Clock, Instant
 from serinus.kube.client import WATCH_TIMEOUT_MS, Client, Decoder, Manifest, manifest_decoder
+from serinus.kube.index import Index, Keys
 from serinus.kube.kinds import Kind
 
 ObjectT = TypeVar("ObjectT")
@@ -157,6 +158,7 @@ class Cache(Generic[ObjectT]):
         self._synced = False
         self._failure_count = 0
         self._listeners: list[Listener[ObjectT]] = []
+        self._indexes: list[Index[ObjectT]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -207,6 +209,14 @@ class Cache(Generic[ObjectT]):
     def add_listener(self, listener: Listener[ObjectT]) -> None:
         """Have each later change told as (ADDED, MODIFIED or DELETED, object); it never raises."""
         self._listeners.append(listener)
+
+    def add_index(self, keys: Keys[ObjectT]) -> Index[ObjectT]:
+        """Return an index of the objects under the keys that each has; it follows the cache."""
+        index = Index(keys)
+        for key, entry in self._entries.items():
+            index.put(key, entry.object)
+        self._indexes.append(index)
+        return index
 
     async def synced(self, timeout_ms: int | None = None) -> None:
         """Wait for the first list.
@@ -354,6 +364,11 @@ class Cache(Generic[ObjectT]):
             raise errors.Invalid(words) from e
 
     def _tell(self, event_type: str, entry: _Entry[ObjectT]) -> None:
+        for index in self._indexes:
+            if event_type == "DELETED":
+                index.drop(_key(entry))
+            else:
+                index.put(_key(entry), entry.object)
         for listener in self._listeners:
             listener(event_type, entry.object)
 

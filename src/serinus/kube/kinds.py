@@ -50,3 +50,15 @@ CUSTOM_RESOURCE_DEFINITIONS = Kind(
     "customresourcedefinitions",
     namespaced=False,
 )
+CANARY_RELEASES = Kind("serinus.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
+MUTATING_ADMISSION_POLICY_BINDING_VERSIONS = tuple(
+    Kind(
+        "admissionregistration.k8s.io",
+        version,
+        "MutatingAdmissionPolicyBinding",
+        "mutatingadmissionpolicybindings",
+        namespaced=False,
+    )
+    # In 1.36 as it comes; in 1.34 and 1.35 as a beta that must be switched on.
+    for version in ("v1", "v1beta1")
+)

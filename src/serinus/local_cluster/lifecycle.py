@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -189,14 +190,23 @@ class LocalCluster:
 
     def _start_server(self, port: int | None) -> Began:
         identity_file = self.folder.identity(SERVER)
-        if daemons.running(identity_file) is not None:
-            self._await_ready(SERVER, lambda: readiness.server_is_ready(self.folder))
+        if daemons.running(identity_file) is not None and self._comes_up():
             return Began.ALREADY_RUNNING
         began = Began.RESTARTED if identity_file.exists() else Began.STARTED
         chosen = () if port is None else ("--port", str(port))
         self._spawn(SERVER, ("--name", self._name, *chosen))
         self._await_ready(SERVER, lambda: readiness.server_is_ready(self.folder))
         return began
+
+    def _comes_up(self) -> bool:
+        """Wait for a server that runs; return False where it ended: it was killed a moment ago."""
+        ready = partial(readiness.server_is_ready, self.folder)
+        identity_file = self.folder.identity(SERVER)
+        daemons.wait_until(lambda: ready() or daemons.running(identity_file) is None, _READY_MS)
+        if daemons.running(identity_file) is None:
+            return False
+        self._await_ready(SERVER, ready)
+        return True
 
     def _start_node(self) -> Began:
         identity_file = self.folder.identity(NODE)

@@ -10,7 +10,7 @@ from serinus.clock import Instant
 from serinus.release import invariants
 from serinus.release.decision import Decision, Reason, RestoreRoute
 from serinus.release.observation import Observation
-from serinus.release.stages import commands, landing, promotion, removal, trial
+from serinus.release.stages import commands, landing, leaving, promotion, removal, trial
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.route import strands_users
 from serinus.release.stages.stage import Stage, view
@@ -37,7 +37,8 @@ def decide(obs: Observation, now: Instant) -> Decision:
         InvariantViolation: the decision would break a rule that protects users.
     """
     draft = Draft(obs, view(obs), now)
-    commands.answer(draft)
+    if not obs.leaving:
+        commands.answer(draft)
     if draft.status != msgspec.structs.replace(obs.status, waiting=None):
         # Answered in the record before anything is done about it, a command acts at most once.
         draft.wake(now)
@@ -45,6 +46,8 @@ def decide(obs: Observation, now: Instant) -> Decision:
         draft.act(RestoreRoute())
         draft.warn(Reason.WIDENED, "the revision that the Service was narrowed to serves nobody")
         draft.set(shown=None)
+    elif obs.leaving:
+        leaving.leave(draft)
     else:
         _STAGES[draft.view.stage](draft)
     decision = draft.decision()

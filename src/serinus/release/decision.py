@@ -38,6 +38,8 @@ class Reason(enum.Enum):
     BYPASSED = "Bypassed"
     LET_OUT = "LetOut"
     MIXED = "MixedRevisions"
+    LEAVING = "Leaving"
+    LEFT = "Left"
     REFUSED = "Refused"
     COMMAND_REFUSED = "CommandRefused"
     TARGET_MISSING = "TargetMissing"
@@ -82,6 +84,16 @@ class RestoreRoute(msgspec.Struct, frozen=True):
 
 class Hold(msgspec.Struct, frozen=True):
     """Keep a changed template from rolling out by itself."""
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """Let the admission policy hold the next template, and lift the hold of the last one."""
+
+
+class LetGo(msgspec.Struct, frozen=True):
+    """Take our mark off the Deployment, and lift the hold unless it has a template to keep."""
+
+    lift: bool
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -136,6 +148,8 @@ Action: TypeAlias = (
     SetTraffic
     | RestoreRoute
     | Hold
+    | Guard
+    | LetGo
     | Resume
     | CreateCanary
     | ScaleCanary
@@ -158,3 +172,5 @@ class Decision(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...] = ()
     notes: tuple[Note, ...] = ()
     wake_at: Instant | None = None
+    gone: bool = False
+    """Nothing of ours is left: the record may go."""

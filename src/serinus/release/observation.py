@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
 
 from serinus.release.model import Command, Spec, Status
 from serinus.traffic.plan import Live, Manifest
+
+
+class HoldBy(enum.Enum):
+    """What keeps a changed template from rolling out by itself."""
+
+    FIELD = "Field"
+    """`spec.paused: true`, ours by server-side apply, also at rest."""
+    POLICY = "Policy"
+    """An admission policy of the cluster, which pauses when the template changes."""
 
 
 class ReplicaSet(msgspec.Struct, frozen=True):
@@ -51,6 +62,10 @@ class Target(msgspec.Struct, frozen=True):
     recreate: bool
     progress_deadline_ms: int
     deleting: bool = False
+    hold_label: str = ""
+    """What the label of the hold says: managed, held, off, or nothing."""
+    paused_by_us: bool = False
+    """Whether `spec.paused` is there because we applied it."""
 
     @property
     def complete(self) -> bool:
@@ -103,6 +118,9 @@ class Observation(msgspec.Struct, frozen=True):
     broader: tuple[str, ...]
     """Other Deployments whose selector matches the canary's pods."""
     findings: tuple[Finding, ...] = ()
+    hold_by: HoldBy = HoldBy.FIELD
+    leaving: bool = False
+    """Whether the release was deleted: what it changed is put back."""
 
     def owned_by(self, uid: str) -> tuple[ReplicaSet, ...]:
         """Return the ReplicaSets that a Deployment controls."""
@@ -116,3 +134,4 @@ class Objects(msgspec.Struct, frozen=True):
     canary: Manifest | None
     replica_sets: tuple[Manifest, ...]
     live: Live
+    hold_by: HoldBy = HoldBy.FIELD

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from serinus.release.holding import OFF, OUR_MANAGER, apply_owners, label_of
 from serinus.release.model import SetWeight, Spec
-from serinus.release.observation import Finding
+from serinus.release.observation import Finding, HoldBy
 from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
 from serinus.release.words import counted
 from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
@@ -21,8 +22,6 @@ from serinus.traffic.replica_ratio import (
     selects,
 )
 from serinus.traffic.router import Mode
-
-OUR_MANAGER = "serinus"
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -39,6 +38,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     replica_count: int
     """N, also while stable is held below it."""
     surge: bool
+    hold_by: HoldBy = HoldBy.FIELD
 
 
 def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
@@ -60,10 +60,10 @@ def not_narrowable(around: Surroundings) -> list[Finding]:
         return []
     name = service["metadata"]["name"]
     why = []
-    owner = apply_owner(service, "f:selector")
-    if owner:
+    owners = [m for m in apply_owners(service, "f:selector") if m != OUR_MANAGER]
+    if owners:
         why.append(
-            f"field manager {owner!r} owns the selector of Service {name} by server-side apply"
+            f"field manager {owners[0]!r} owns the selector of Service {name} by server-side apply"
         )
     if service["spec"].get("clusterIP") == "None":
         why.append(f"Service {name} is headless: clients remember pod addresses")
@@ -91,17 +91,6 @@ def other_pods(service: Manifest, target: str) -> str:
         f"Service {service['metadata']['name']} selects {pairs}, not the pods of "
         f"Deployment {target}"
     )
-
-
-def apply_owner(found: Manifest, field: str) -> str | None:
-    """Return the other manager that owns `spec.<field>` by server-side apply, if one does."""
-    for entry in found["metadata"].get("managedFields") or ():
-        if entry.get("operation") != "Apply" or entry.get("manager") == OUR_MANAGER:
-            continue
-        if field in (entry.get("fieldsV1") or {}).get("f:spec", {}):
-            manager: str = entry["manager"]
-            return manager
-    return None
 
 
 def _service(spec: Spec, around: Surroundings) -> list[Finding]:
@@ -138,14 +127,22 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
 
 def _target(spec: Spec, around: Surroundings) -> list[Finding]:
     target, found = around.target, []
-    owner = apply_owner(target, "f:paused")
-    if owner:
+    others = [m for m in apply_owners(target, "f:paused") if m != OUR_MANAGER]
+    if others and around.hold_by is HoldBy.FIELD:
         found.append(
             Finding(
                 "PausedByOther",
-                f"field manager {owner!r} owns spec.paused of Deployment {spec.target} by "
+                f"field manager {others[0]!r} owns spec.paused of Deployment {spec.target} by "
                 "server-side apply; take the field out of its manifest",
                 blocking=True,
+            )
+        )
+    if around.hold_by is HoldBy.POLICY and label_of(target) == OFF:
+        found.append(
+            Finding(
+                "HoldOff",
+                f"Deployment {spec.target} is labelled serinus.dev/release=off: a changed template "
+                "rolls out at once, untried",
             )
         )
     strategy = (target["spec"].get("strategy") or {}).get("type", "RollingUpdate")

@@ -8,6 +8,7 @@ import xxhash
 
 from serinus.errors import InvariantViolation
 from serinus.release import decision as d
+from serinus.release import holding
 from serinus.release.model import Spec
 from serinus.release.observation import Objects
 from serinus.release.revision import fingerprint, without_hash
@@ -38,8 +39,12 @@ def writes(action: d.Action, spec: Spec, objects: Objects) -> tuple[Write, ...]:
             return _replica_set_writes(action, objects)
         case d.ScaleCanary() | d.OrphanCanary() | d.DeleteCanary():
             return _canary_writes(action, objects)
-        case d.Hold() | d.Resume() | d.ScaleStable():
-            return _target_writes(action, objects)
+        case d.ScaleStable():
+            target = _need(objects.target, "Deployment")
+            why = f"scale stable to {action.replica_count}"
+            return (_scale(target, action.replica_count, why),)
+        case d.Hold() | d.Guard() | d.Resume() | d.LetGo():
+            return holding.writes(action, _need(objects.target, "Deployment"), objects.hold_by)
 
 
 def canary_name(target: Manifest, replica_sets: tuple[Manifest, ...]) -> str:
@@ -137,29 +142,6 @@ def _create(action: d.CreateCanary, objects: Objects) -> Write:
         why=f"create the canary with {counted(action.replica_count, 'pod')}",
         body=body,
     )
-
-
-def _target_writes(
-    action: d.Hold | d.Resume | d.ScaleStable, objects: Objects
-) -> tuple[Write, ...]:
-    target = _need(objects.target, "Deployment")
-    match action:
-        case d.ScaleStable():
-            why = f"scale stable to {action.replica_count}"
-            return (_scale(target, action.replica_count, why),)
-        case d.Hold():
-            why, paused = "hold: a changed template must not roll out by itself", True
-        case d.Resume():
-            why, paused = "let the Deployment roll its template out", False
-    meta = target["metadata"]
-    identity = {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion")}
-    body = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": identity,
-        "spec": {"paused": paused},
-    }
-    return (Write(verb=Verb.APPLY, target=_ref(target), why=why, body=body),)
 
 
 def _canary_writes(

@@ -10,7 +10,7 @@ from serinus.controller.observe import observe, replica_set_of, target_of
 from serinus.controller.ports import Snapshot
 from serinus.release.model import Ended, Phase, Progress, Shown, Spec, Status, Waiting
 from serinus.release.observation import Observation
-from serinus.release.pair import PairObservation
+from serinus.release.pair.model import PairObservation
 from serinus.release.render import CANARY_OF_LABEL
 from serinus.release.revision import fingerprint
 from serinus.traffic.plan import Live

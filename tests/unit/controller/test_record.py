@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from serinus.api.codec import Release
-from serinus.controller.record import DATA_KEY, from_config_map, record_name, to_config_map
+from serinus.controller.kubernetes.record import (
+    DATA_KEY,
+    from_config_map,
+    record_name,
+    to_config_map,
+)
 from serinus.errors import InvalidInput
 from tests.unit.release.world import a_spec
 

@@ -79,9 +79,11 @@ class ApiServer:
         del self.objects[key]
 
     def compact(self) -> None:
-        """Forget all changes up to now, as etcd does every five minutes."""
+        """Forget all changes up to now, as etcd does every five minutes.
+
+        Only new watches notice: to those that are open the changes are on their way.
+        """
         self.oldest = self.version
-        self.log.clear()
 
     def drop_watches(self) -> None:
         """Break all connections over which somebody watches."""
@@ -191,12 +193,12 @@ class ApiServer:
         try:
             async with asyncio.timeout(int(request.query["timeoutSeconds"])):
                 while True:
-                    for version, event, of, body in list(self.log):
-                        inside = namespace in {"", body["metadata"]["namespace"]}
-                        if version > since and of == plural and inside:
+                    changed = self.changed
+                    for version, event, of, body in [e for e in self.log if e[0] > since]:
+                        since = version
+                        if of == plural and namespace in {"", body["metadata"]["namespace"]}:
                             await send(response, event, body)
-                    since = max([since, *(version for version, *_ in self.log)])
-                    await self.changed.wait()
+                    await changed.wait()
         except TimeoutError:
             return response
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,8 @@ from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, ENDPOINT_SLICES, SERVICES
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet
-from serinus.release.pair import PairDecision, PairGoal, PairObservation, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import HASH_LABEL
 from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template
@@ -171,6 +171,16 @@ def test_without_a_canary_there_is_nothing_to_take_away(goal: PairGoal) -> None:
     assert world.sent == []
 
 
+def test_an_abort_right_behind_a_promote_waits_for_the_deployment_controller() -> None:
+    world = PairWorld()
+    world.turn(PROMOTE)
+    decision = world.turn(ABORT)
+    assert (decision.writes, decision.done) == ((), False)
+    assert "has no ReplicaSet of its template" in decision.waiting
+    world.go(ABORT)
+    assert world.ready() == {"shop:2": 3}
+
+
 goals = st.sampled_from([PROMOTE, ABORT, weight(0), weight(25), weight(50)])
 
 
@@ -280,19 +290,10 @@ def test_traffic_goes_off_the_canary_even_where_its_deployment_was_orphaned() ->
     assert decision.waiting.startswith("1 other pod")
 
 
-def test_a_deployment_that_has_no_replica_set_yet_is_refused() -> None:
+def test_a_paused_deployment_without_a_replica_set_of_its_template_is_refused() -> None:
     world = PairWorld(canary=False)
-    obs = world.observe_pair()
-    fresh: Any = PairObservation(
-        stable=obs.stable,
-        stable_set=None,
-        canary=None,
-        canary_set=None,
-        stable_object=obs.stable_object,
-        canary_object=None,
-        live=obs.live,
-        settle_ms=0,
-    )
+    world.change(DEPLOYMENTS, "shop", template=a_template("shop:2", track="stable"), paused=True)
+    world.quiet()
     for goal in (PROMOTE, ABORT):
-        with pytest.raises(RefusedError, match="Deployment shop has no ReplicaSet yet"):
-            decide_pair(fresh, goal, None, 0)
+        with pytest.raises(RefusedError, match="kubectl rollout resume deployment/shop first"):
+            decide_pair(world.observe_pair(), goal, None, 0)

@@ -25,8 +25,9 @@ from serinus.kubernetes_model.kinds import (
     REPLICA_SETS,
     SERVICES,
 )
+from serinus.release.holding import HELD, MANAGED, OUR_MANAGER, RELEASE_LABEL, label_of
 from serinus.release.model import Command, CommandVerb, Phase, Spec, Status, Step
-from serinus.release.preflight import OUR_MANAGER
+from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import is_ready
@@ -67,6 +68,8 @@ class ReleaseWorld(World):
         self.rounds: list[Round] = []
         self.sent: list[Write] = []
         self.after_each_change: Callable[[], None] = lambda: None
+        self.forgotten = False
+        self.hold_by = HoldBy.FIELD
         self._command_count = 0
         self.stored = Stored(Release("shop", "default", spec or a_spec()), "1")
         self.apply(a_deployment(replicas=replicas, **deployment))
@@ -81,6 +84,9 @@ class ReleaseWorld(World):
         self.stored = stored
         return stored
 
+    async def forget(self, _: str) -> None:
+        self.forgotten = True
+
     async def read(self, spec: Spec) -> Snapshot:
         target = self.found("Deployment", spec.target)
         services = tuple(self.cluster.list(SERVICES, "default").items)
@@ -92,7 +98,7 @@ class ReleaseWorld(World):
             pods=tuple(self.pods()),
             services=services,
             slices=tuple(self.all(ENDPOINT_SLICES)),
-            autoscalers=(),
+            hold_by=self.hold_by,
         )
 
     async def send(self, write: Write) -> None:
@@ -141,6 +147,22 @@ class ReleaseWorld(World):
         if annotations:
             template["metadata"]["annotations"] = annotations
         self.change(DEPLOYMENTS, "shop", template=template)
+
+    def change(self, resource: model.Resource, name: str, **spec: Any) -> dict[str, Any]:
+        """Change a spec as a person does: under the policy the API server has its say."""
+        before = self.get(resource, name)
+        label = label_of(before)
+        if resource == DEPLOYMENTS and self.hold_by is HoldBy.POLICY and label in (MANAGED, HELD):
+            template = before["spec"]["template"]
+            if label == HELD or spec.get("template", template) != template:
+                spec["paused"] = True
+                self.relabel(resource, name, **{RELEASE_LABEL: HELD})
+        return super().change(resource, name, **spec)
+
+    def delete_release(self) -> None:
+        """Delete the record, as a person does."""
+        release = msgspec.structs.replace(self.stored.release, deleted_ms=self.now)
+        self.stored = Stored(release, "1")
 
     def set_spec(self, **changes: Any) -> None:
         release = self.stored.release

@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from serinus import errors
 from serinus.api import codec
 from serinus.cli import output
 from serinus.cli.look import pair_picture, tables
@@ -18,8 +17,10 @@ from serinus.cli.release_verbs import targets
 from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
 from serinus.cli.session import open_client, open_cluster
 from serinus.controller import pair as pairs
-from serinus.controller import record
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes import record
+from serinus.controller.kubernetes.cluster import KubernetesCluster
+from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.records import listed
 from serinus.controller.observe import observe
 from serinus.errors import RefusedError
 from serinus.kube import kinds, timestamps
@@ -95,7 +96,7 @@ async def _look(
     stored = await cluster.load(name)
     if stored is None:
         await targets.deployment(cluster, name)
-        snapshot = await pairs.snapshot(cluster)
+        snapshot = await cluster.everything()
         pair = pairs.find_pair(snapshot, name, service)
         obs = await pairs.observe_pair(cluster, pair, settle_ms=SETTLE_MS)
         return pair_picture.body(cluster.namespace, pair, obs), pair_picture.picture(pair, obs)
@@ -107,6 +108,9 @@ async def _look(
 
 async def _driver(cluster: KubernetesCluster, name: str, *, at_rest: bool) -> str:
     """Return who drives; nothing where nobody does and nobody needs to."""
+    there = await operator(cluster.caches, cluster.namespace, SystemClock().now_ms())
+    if there:
+        return f"driven by {there}"
     lease = await cluster.client.find(kinds.LEASES, record.record_name(name), cluster.namespace)
     held = None if lease is None else read_record(lease)
     now = SystemClock().now_ms()
@@ -126,10 +130,7 @@ async def list_releases(
     """List the records of releases."""
     async with open_client(options) as client:
         namespace = None if all_namespaces else client.connection.namespace
-        found = await client.list(
-            kinds.CONFIG_MAPS, namespace, label_selector=record.RECORD_SELECTOR
-        )
-        releases = [record.from_config_map(item) for item in found.items]
+        releases = await listed(client, namespace)
         if selector is not None:
             targets = await client.list(kinds.DEPLOYMENTS, namespace, label_selector=selector)
             names = {(t["metadata"]["namespace"], t["metadata"]["name"]) for t in targets.items}
@@ -149,11 +150,8 @@ async def history(name: str, options: ClusterOptions) -> int:
     name = plain_name(name)
     async with open_client(options) as client:
         namespace = client.connection.namespace
-        try:
-            found = await client.get(kinds.CONFIG_MAPS, record.record_name(name), namespace)
-        except errors.NotFound as error:
-            raise RefusedError(
-                "NoRelease", f"there was no release of {name} in namespace {namespace}"
-            ) from error
-    tables.ended(record.from_config_map(found)).write(options.output)
+        found = next((r for r in await listed(client, namespace) if r.name == name), None)
+    if found is None:
+        raise RefusedError("NoRelease", f"there was no release of {name} in namespace {namespace}")
+    tables.ended(found).write(options.output)
     return 0

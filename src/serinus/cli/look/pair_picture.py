@@ -8,7 +8,7 @@ from serinus.api.text import format_weight, percent_of
 from serinus.api.v1alpha1 import API_VERSION
 from serinus.cli.look.tree import Branch
 from serinus.controller.pair import Pair
-from serinus.release.pair import PairObservation
+from serinus.release.pair.model import PairObservation
 from serinus.traffic.replica_ratio import narrowed_to
 
 

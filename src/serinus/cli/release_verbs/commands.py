@@ -14,11 +14,12 @@ from serinus import errors
 from serinus.api.text import format_weight, parse_duration
 from serinus.cli.options import ClusterOptions, DryRun
 from serinus.cli.release_verbs.rehearsing import rehearse, rehearse_command
+from serinus.cli.release_verbs.steering import steering
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
 from serinus.controller import run
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.ports import Stored
 from serinus.controller.reconcile import Round
@@ -26,7 +27,8 @@ from serinus.errors import RefusedError, UsageError
 from serinus.process import SystemClock
 from serinus.release.decision import Reason
 from serinus.release.model import Command, CommandVerb, Outcome, Phase
-from serinus.release.pair import PairGoal, decide_pair
+from serinus.release.pair.decide import decide_pair
+from serinus.release.pair.model import PairGoal
 from serinus.release.preflight import weight_problem
 
 PAIR_VERBS = ("set-weight", "promote", "abort")
@@ -91,7 +93,7 @@ async def give(name: str, verb: str, options: ClusterOptions, more: More) -> int
         say_where(cluster, name, verb)
         lines = Lines(name)
         if options.verbose:
-            cluster.on_write = lines.write
+            cluster.own.on_write = lines.write
         stored = await cluster.load(name)
         if stored is None:
             return await _on_pair(cluster, name, verb, more, lines)
@@ -112,7 +114,7 @@ async def _on_pair(
         raise RefusedError(
             "NoRelease", f"there is no release of {name}; serinus release {name} ... begins one"
         )
-    snapshot = await pairs.snapshot(cluster)
+    snapshot = await cluster.everything()
     pair = pairs.find_pair(snapshot, name, more.service)
     goal = PairGoal(verb, more.weight_bp or 0)  # type: ignore[arg-type] # one of PAIR_VERBS
     if pair.named_canary:
@@ -180,9 +182,8 @@ async def _deliver(
     given = False
     while True:
         try:
+            await run.refuse_operated(cluster, name, SystemClock())
             async with run.driving(cluster, name, SystemClock()) as lease:
-                if not given:
-                    await run.give(cluster, name, command)
                 last = await run.drive(
                     cluster,
                     name,
@@ -191,6 +192,7 @@ async def _deliver(
                     until=lambda done: _finished(done, command, wait=more.wait),
                     on_round=lines.round,
                     on_trouble=lines.trouble,
+                    command=None if given else command,
                 )
                 return result(name, last, command, lines)
         except run.NotDriving as elsewhere:
@@ -199,8 +201,18 @@ async def _deliver(
                 given = True
                 lines.say(str(elsewhere))
             outcome = await run.answered(cluster, name, command, ANSWER_MS)
-            if outcome is not None:
+            if outcome is None:
+                continue
+            if not outcome.accepted or not more.wait:
                 return _say_outcome(outcome, lines)
+            last = await run.follow(
+                cluster,
+                name,
+                clock=SystemClock(),
+                until=lambda done: _finished(done, command, wait=True),
+                on_round=lines.round,
+            )
+            return result(name, last, command, lines)
 
 
 def _say_outcome(outcome: Outcome, lines: Lines) -> int:
@@ -268,17 +280,9 @@ async def _restart(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> 
     from serinus.controller import upkeep
 
     name = stored.release.name
-    async with run.driving(cluster, name, SystemClock()) as lease:
+    async with steering(cluster, name, lines) as go:
         await upkeep.mark_restart(cluster, stored, SystemClock().now_ms())
-        last = await run.drive(
-            cluster,
-            name,
-            lease=lease,
-            clock=SystemClock(),
-            until=lambda done: rests(done, wait=False),
-            on_round=lines.round,
-            on_trouble=lines.trouble,
-        )
+        last = await go(lambda done: rests(done, wait=False))
     lines.say(summary(name, last))
     return 0
 
@@ -286,9 +290,12 @@ async def _restart(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> 
 async def _leave(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> int:
     from serinus.controller import upkeep
 
-    async with run.driving(cluster, stored.release.name, SystemClock()):
-        await upkeep.leave(cluster, stored)
+    name = stored.release.name
+    await upkeep.check_leave(cluster, stored)
+    # Whoever drives forgets the record at the end.
     with contextlib.suppress(errors.NotFound):
-        await cluster.forget(stored.release.name)
-    lines.say(f"{stored.release.name} is a plain Deployment again")
+        async with steering(cluster, name, lines, keep=False) as go:
+            await cluster.records.leave(stored, SystemClock().now_ms())
+            await go(lambda done: done.decision.gone)
+    lines.say(f"{name} is a plain Deployment again")
     return 0

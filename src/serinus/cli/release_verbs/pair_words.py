@@ -6,7 +6,7 @@ from serinus.api.text import format_weight
 from serinus.controller.pair import Pair
 from serinus.errors import RefusedError
 from serinus.release.model import Spec
-from serinus.release.pair import PairGoal, PairObservation
+from serinus.release.pair.model import PairGoal, PairObservation
 from serinus.release.preflight import weight_problem
 from serinus.release.revision import differences as template_differences
 from serinus.traffic.replica_ratio import SURGE_WEIGHT_BP_MAX, narrowed_to

@@ -9,7 +9,7 @@ import typer
 from serinus.api.codec import Release
 from serinus.cli.options import DryRun
 from serinus.controller import run, start
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import Observed
 from serinus.release.model import Command
 from serinus.traffic.write import Write
@@ -50,7 +50,7 @@ async def rehearse_release(
     """
     server = how is DryRun.SERVER
     if server and await cluster.load(release.name) is None:
-        await cluster.create(release, dry_run=True)
+        await cluster.records.create(release, dry_run=True)
     _print(f"record the release of {release.name} ({len(release.spec.steps)} steps)", how)
     target = seen.objects.target
     if target is None:

@@ -9,17 +9,17 @@ from serinus.api.codec import Release
 from serinus.cli.options import ClusterOptions, DryRun
 from serinus.cli.release_verbs import commands, targets, wishes
 from serinus.cli.release_verbs.rehearsing import rehearse_release
+from serinus.cli.release_verbs.steering import steering
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller import pair as pairs
-from serinus.controller import run, start
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller import start
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.controller.observe import observe
 from serinus.controller.reconcile import Round
 from serinus.errors import RefusedError, UsageError
-from serinus.kube.lease import Lease
-from serinus.process import SystemClock
 from serinus.release.model import Spec
+from serinus.release.stages.hold import would_hold
 from serinus.release.stages.stage import Stage, view
 
 
@@ -42,30 +42,35 @@ async def release(
         spec = await spec_of(cluster, name, wish, filed)
         lines = Lines(name)
         if options.verbose:
-            cluster.on_write = lines.write
+            cluster.own.on_write = lines.write
         release = Release(name, cluster.namespace, spec)
         seen = await start.check(cluster, release)
         for finding in seen.observation.findings:
             lines.say(f"! {finding.reason}: {finding.message}")
         target = seen.objects.target
-        write = None if target is None else start.image_write(target, images)
+        write = None if target is None else start.image_write(target, images, seen.objects.hold_by)
         if dry_run is not DryRun.NONE:
             await rehearse_release(cluster, seen, release, images, dry_run)
             return 0
         # Before the Lease is taken: what is refused leaves nothing behind.
         await start.refuse_other(cluster, name, spec)
-        async with run.driving(cluster, name, SystemClock()) as lease:
+        async with steering(cluster, name, lines) as go:
             await start.record(cluster, name, spec)
             if write is not None:
-                await _set_images(cluster, name, images, lease, lines)
-            return await _drive(cluster, name, lease, lines, wait=wait)
+                held = await go(
+                    lambda done: _may_set_template(done) or commands.rests(done, wait=False)
+                )
+                await _set_images(cluster, name, images, held, lines)
+            await _say_where_it_stands(cluster, name, lines)
+            last = await go(lambda done: commands.rests(done, wait=wait))
+            return commands.result(name, last, None, lines)
 
 
 async def spec_of(
     cluster: KubernetesCluster, name: str, wish: wishes.Wish, filed: Spec | None
 ) -> Spec:
     """Return what is asked for, the Service found and the steps known."""
-    snapshot = await pairs.snapshot(cluster)
+    snapshot = await cluster.everything()
     deployment = await targets.deployment(cluster, name)
     stored = await cluster.load(name)
     before = filed or (None if stored is None else stored.release.spec)
@@ -81,26 +86,19 @@ async def spec_of(
 
 
 async def _set_images(
-    cluster: KubernetesCluster, name: str, images: dict[str, str], lease: Lease, lines: Lines
+    cluster: KubernetesCluster, name: str, images: dict[str, str], held: Round, lines: Lines
 ) -> None:
-    """Hold the Deployment, then set what is on trial; nothing rolls out in between."""
-    held = await run.drive(
-        cluster,
-        name,
-        lease=lease,
-        clock=SystemClock(),
-        until=lambda done: _may_set_template(done) or commands.rests(done, wait=False),
-        on_round=lines.round,
-        on_trouble=lines.trouble,
-    )
+    """Set what is on trial on a Deployment that is held; nothing rolls out in between."""
     if not _may_set_template(held):
         raise RefusedError(
             "NotAtRest",
             f"the Deployment is not ready for a release: {commands.summary(name, held)}",
         )
     while True:
-        target = (await cluster.read(held.observation.spec)).target
-        write = None if target is None else start.image_write(target, images)
+        seen = await cluster.read(held.observation.spec)
+        write = (
+            None if seen.target is None else start.image_write(seen.target, images, seen.hold_by)
+        )
         if write is None:
             return
         try:
@@ -112,39 +110,27 @@ async def _set_images(
 
 
 def _may_set_template(done: Round) -> bool:
-    target = done.observation.target
-    stage = view(done.observation).stage
-    return (
-        target is not None
-        and target.paused
-        and not done.decision.actions
-        and (stage is Stage.GIVEN_UP or (stage is Stage.LANDED and done.at_rest))
-    )
+    obs, stage = done.observation, view(done.observation).stage
+    if obs.target is None or done.decision.actions:
+        return False
+    if stage is Stage.GIVEN_UP:
+        return obs.target.paused
+    return stage is Stage.LANDED and done.at_rest and would_hold(obs)
 
 
-async def _drive(
-    cluster: KubernetesCluster, name: str, lease: Lease, lines: Lines, *, wait: bool
-) -> int:
+async def _say_where_it_stands(cluster: KubernetesCluster, name: str, lines: Lines) -> None:
+    """Say that there is nothing to release, or refuse what was given up."""
     stored = await cluster.load(name)
-    if stored is not None:
-        seen = observe(stored.release, await cluster.read(stored.release.spec))
-        found = view(seen.observation)
-        target = seen.observation.target
-        if found.stage is Stage.GIVEN_UP:
-            raise RefusedError(
-                "Aborted",
-                f"this template was aborted ({stored.release.status.message}): serinus retry "
-                f"{name} tries it again",
-            )
-        if found.stage is Stage.LANDED and target is not None and target.complete and target.paused:
-            lines.say(f"nothing to release: {name} runs its template already")
-    last = await run.drive(
-        cluster,
-        name,
-        lease=lease,
-        clock=SystemClock(),
-        until=lambda done: commands.rests(done, wait=wait),
-        on_round=lines.round,
-        on_trouble=lines.trouble,
-    )
-    return commands.result(name, last, None, lines)
+    if stored is None:
+        return
+    seen = observe(stored.release, await cluster.read(stored.release.spec)).observation
+    found = view(seen)
+    if found.stage is Stage.GIVEN_UP:
+        raise RefusedError(
+            "Aborted",
+            f"this template was aborted ({stored.release.status.message}): serinus retry "
+            f"{name} tries it again",
+        )
+    complete = seen.target is not None and seen.target.complete
+    if found.stage is Stage.LANDED and complete and would_hold(seen):
+        lines.say(f"nothing to release: {name} runs its template already")

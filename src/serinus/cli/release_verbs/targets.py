@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from serinus import errors
-from serinus.controller import pair as pairs
-from serinus.controller.cluster import KubernetesCluster
+from serinus.controller.kubernetes.cluster import KubernetesCluster
 from serinus.errors import RefusedError
 from serinus.kube import kinds
 from serinus.traffic.plan import Manifest
@@ -35,7 +34,7 @@ async def deployment(cluster: KubernetesCluster, name: str) -> Manifest:
 
 
 async def _there(cluster: KubernetesCluster) -> str:
-    snapshot = await pairs.snapshot(cluster)
+    snapshot = await cluster.everything()
     names = sorted(d["metadata"]["name"] for d in snapshot.deployments)
     if names:
         return f"there are: {', '.join(names)}"

@@ -11,11 +11,11 @@ import structlog
 from serinus import errors
 from serinus.kube import kinds
 from serinus.kube.cache import Cache
+from serinus.kube.recorder import EventType, Subject
 from serinus.local_cluster.node.context import NodeContext
 from serinus.local_cluster.node.pods import spec
 from serinus.local_cluster.node.pods.runner import PodRunner
 from serinus.local_cluster.node.pods.spec import Pod
-from serinus.local_cluster.node.recorder import EventType, Subject
 from serinus.local_cluster.node.registration import Registration
 
 _log = structlog.get_logger("serinus.local_cluster.node")

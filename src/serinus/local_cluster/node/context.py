@@ -8,9 +8,9 @@ import msgspec
 
 from serinus.clock import Clock
 from serinus.kube.client import Client
+from serinus.kube.recorder import Recorder
 from serinus.local_cluster.images.catalogue import Catalogue
 from serinus.local_cluster.node.addresses import AddressPool
-from serinus.local_cluster.node.recorder import Recorder
 
 NODE_NAME = "local"
 

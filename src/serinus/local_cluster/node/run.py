@@ -16,6 +16,7 @@ import structlog
 from serinus import errors, process
 from serinus.kube import config, kinds
 from serinus.kube.client import Client
+from serinus.kube.recorder import Recorder, Subject
 from serinus.local_cluster import state_folder
 from serinus.local_cluster.images.catalogue import Catalogue
 from serinus.local_cluster.network.proxy import ServiceProxy
@@ -24,7 +25,6 @@ from serinus.local_cluster.node import records
 from serinus.local_cluster.node.addresses import AddressPool
 from serinus.local_cluster.node.agent import Agent
 from serinus.local_cluster.node.context import NodeContext, Settings
-from serinus.local_cluster.node.recorder import Recorder, Subject
 from serinus.local_cluster.node.registration import Registration
 
 _log = structlog.get_logger("serinus.local_cluster.node")

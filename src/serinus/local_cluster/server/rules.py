@@ -1,13 +1,14 @@
 """Evaluate the CEL rules of custom resources; the library is loaded with the first rule.
 
-Standard CEL is there, with its macros. Kubernetes' own function libraries (`quantity`, `isURL`,
-`isSorted`, `sum` ...; https://kubernetes.io/docs/reference/using-api/cel) are not: a rule that uses
-one fails loudly with the name of the function.
+Standard CEL is there, with its macros. Of Kubernetes' own function libraries (`quantity`, `isURL`,
+`sum` ...; https://kubernetes.io/docs/reference/using-api/cel) only `isSorted` is: a rule that uses
+another one fails loudly with the name of the function.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 
@@ -18,7 +19,7 @@ def evaluate(expression: str, variables: dict[str, Any]) -> bool:
         ValueError: it cannot be parsed or evaluated, or says neither true nor false.
     """
     try:
-        result = _compile(expression).execute(variables)
+        result = _compile(expression).execute(_context(variables))
     except KeyError as e:
         raise ValueError(f"no such key: {e.args[0]}") from e
     except (RuntimeError, TypeError, OverflowError) as e:
@@ -26,6 +27,18 @@ def evaluate(expression: str, variables: dict[str, Any]) -> bool:
     if not isinstance(result, bool):
         raise ValueError(f"the rule must say true or false, not {result!r}")
     return result
+
+
+def _context(variables: dict[str, Any]) -> Any:
+    import cel
+
+    context = cel.Context(variables)
+    context.add_function("isSorted", _is_sorted)
+    return context
+
+
+def _is_sorted(items: list[Any]) -> bool:
+    return all(before <= after for before, after in itertools.pairwise(items))
 
 
 @functools.lru_cache(maxsize=512)

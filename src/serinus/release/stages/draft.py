@@ -34,6 +34,8 @@ class Draft:
         self._actions: list[Action] = []
         self._notes: list[Note] = []
         self._wake_at: Instant | None = None
+        self.gone = False
+        """Whether nothing of ours is left."""
 
     @property
     def target(self) -> Target:
@@ -123,4 +125,6 @@ class Draft:
 
     def decision(self) -> Decision:
         """Return what was collected."""
-        return Decision(self.status, tuple(self._actions), tuple(self._notes), self._wake_at)
+        return Decision(
+            self.status, tuple(self._actions), tuple(self._notes), self._wake_at, self.gone
+        )

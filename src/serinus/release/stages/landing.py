@@ -5,9 +5,9 @@ from __future__ import annotations
 from serinus.release.decision import EmptyReplicaSet, Reason, Resume
 from serinus.release.model import Phase
 from serinus.release.observation import Observation, Target
+from serinus.release.stages import hold
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import give_back
-from serinus.release.stages.promotion import hold
 from serinus.release.stages.route import follow, ready_count, standing_elsewhere
 from serinus.traffic.plan import TrafficPlan
 from serinus.traffic.replica_ratio import narrowed_to
@@ -18,27 +18,30 @@ ADOPTION_TOLERANCE_MS = 2_000
 
 def landed(draft: Draft) -> None:
     """Bring a Deployment whose template runs to rest."""
+    if not settle(draft):
+        return
+    if hold.at_rest(draft):
+        _finish(draft, draft.target)
+    else:
+        draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the hold is seen")
+
+
+def settle(draft: Draft) -> bool:
+    """Give the Deployment its pods and its Service back; return whether it has both, and alone."""
     obs, target, now_stable = draft.obs, draft.target, draft.landed
     draft.set(stable_hash=now_stable.hash)
     if not give_back(draft):
         draft.wait(Reason.WAITING_FOR_ROLLOUT, f"{target.name} gets its replicas back")
-        return
+        return False
     old_standing = standing_elsewhere(obs, now_stable.hash)
-    settled = target.complete and old_standing == 0 and obs.canary is None
     if not target.complete:
         _unfinished(draft, target)
         if draft.decision().actions:
-            return
+            return False
     elif old_standing:
         draft.wait(Reason.WAITING_FOR_OLD_PODS, f"{old_standing} old pods still stand")
-    if not _route_at_rest(draft, old_standing):
-        return
-    if target.complete and not target.paused:
-        hold(draft)
-        draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the hold is seen")
-        return
-    if settled:
-        _finish(draft, target)
+    at_rest = _route_at_rest(draft, old_standing)
+    return at_rest and target.complete and old_standing == 0 and obs.canary is None
 
 
 def _route_at_rest(draft: Draft, old_standing: int) -> bool:

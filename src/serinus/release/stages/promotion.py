@@ -5,7 +5,6 @@ from __future__ import annotations
 from serinus.release.decision import (
     DeleteCanary,
     DeleteReplicaSet,
-    Hold,
     OrphanCanary,
     Reason,
     Resume,
@@ -18,12 +17,6 @@ from serinus.release.stages.full_count import give_back, scale_stable
 from serinus.release.stages.route import follow
 from serinus.release.words import counted
 from serinus.traffic.plan import TrafficPlan
-
-
-def hold(draft: Draft) -> None:
-    """Keep the template from rolling out by itself."""
-    draft.act(Hold())
-    draft.note(Reason.HELD, "spec.paused: true, so that a changed template waits for its trial")
 
 
 def begin(draft: Draft) -> None:

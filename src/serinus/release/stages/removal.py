@@ -8,9 +8,9 @@ from __future__ import annotations
 from serinus.release.decision import DeleteCanary, Reason
 from serinus.release.model import Phase
 from serinus.release.observation import Target
+from serinus.release.stages import hold
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import full_count, give_back, staying_count
-from serinus.release.stages.promotion import hold
 from serinus.release.stages.route import follow, plan_for, standing_elsewhere
 from serinus.traffic.plan import TrafficPlan
 
@@ -23,9 +23,8 @@ def given_up(draft: Draft) -> None:
         draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
         return
     draft.set(phase=Phase.ABORTING)
-    if not target.paused:
-        # It was let go for a rolling update that has not begun.
-        hold(draft)
+    # It may have been let go for a rolling update that has not begun.
+    hold.keep(draft)
     if remove(draft):
         message = draft.status.message or "aborted by a person"
         draft.end(Phase.ABORTED, "Aborted", message)
@@ -52,9 +51,9 @@ def retarget(draft: Draft) -> None:
     draft.close("Replaced", "the template was changed to another one")
     draft.set(phase=Phase.PROGRESSING, promotion=None, undo_until_ms=None)
     running = [rs for rs in draft.obs.owned_by(draft.target.uid) if rs.wanted_count]
-    if not draft.target.paused and len(running) == 1:
+    if len(running) == 1:
         # A rollout that has begun is left to end: frozen half way, stable could not carry all.
-        hold(draft)
+        hold.keep(draft)
     remove(draft)
 
 

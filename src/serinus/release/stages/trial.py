@@ -15,7 +15,7 @@ from serinus.release.decision import (
 )
 from serinus.release.model import Pause, Phase, Progress, Promotion, SetWeight, Spec, Status
 from serinus.release.observation import Target
-from serinus.release.stages import promotion
+from serinus.release.stages import hold, promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import arrived, full_count, scale_stable, staying_count
 from serinus.release.stages.route import follow, plan_for
@@ -58,9 +58,8 @@ def start(draft: Draft) -> None:
         draft.close("Replaced", "the template was changed to another one")
         draft.set(**_fresh(draft))
         draft.note(Reason.STARTED, f"a release of {target.name} begins")
-    if not target.paused:
-        # The hold comes before everything: an unheld template rolls out by itself.
-        promotion.hold(draft)
+    # The hold comes before everything: an unheld template rolls out by itself.
+    hold.keep(draft)
     if _cleanup_pending(draft):
         return
     weight_bp = asked_weight(obs.spec, draft.status)
@@ -156,8 +155,8 @@ def trial(draft: Draft) -> None:
         draft.set(started_ms=draft.now)
     if draft.status.phase in (Phase.HEALTHY, Phase.DEGRADED, Phase.ABORTED):
         draft.set(phase=Phase.PROGRESSING, message="")
-    if not target.paused and not promotion.rolls_out(draft.status):
-        promotion.hold(draft)
+    if not promotion.rolls_out(draft.status):
+        hold.keep(draft)
     if _deadline_exceeded(draft, target):
         return
     if draft.status.phase is Phase.PROMOTING:

@@ -11,6 +11,7 @@ import msgspec
 
 from serinus import errors
 from serinus.kube import kinds
+from serinus.kube.recorder import EventType, Subject
 from serinus.local_cluster.node import limits, references
 from serinus.local_cluster.node.context import NodeContext
 from serinus.local_cluster.node.pods import child, handlers, launch, state
@@ -21,7 +22,6 @@ from serinus.local_cluster.node.pods.launch import Launch, Placement, StartError
 from serinus.local_cluster.node.pods.probes import Prober
 from serinus.local_cluster.node.pods.spec import Container, Pod, Probe
 from serinus.local_cluster.node.pods.state import ContainerView, Running, Terminated, Waiting
-from serinus.local_cluster.node.recorder import EventType, Subject
 
 Place = Callable[[tuple[int, ...]], Awaitable[Placement]]
 """Finds where a container's ports can be listened on."""

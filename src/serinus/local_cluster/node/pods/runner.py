@@ -11,13 +11,13 @@ import structlog
 
 from serinus import errors
 from serinus.kube import kinds, timestamps
+from serinus.kube.recorder import EventType, Subject
 from serinus.local_cluster.node.context import NodeContext
 from serinus.local_cluster.node.pods import status
 from serinus.local_cluster.node.pods.container import ContainerRunner
 from serinus.local_cluster.node.pods.launch import Placement
 from serinus.local_cluster.node.pods.spec import Container, Pod
 from serinus.local_cluster.node.publisher import StatusPublisher, is_gone
-from serinus.local_cluster.node.recorder import EventType, Subject
 
 _log = structlog.get_logger("serinus.local_cluster.node")
 

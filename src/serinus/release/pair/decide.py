@@ -1,21 +1,15 @@
-"""A hand-made pair: two Deployments behind one Service, the classic canary.
-
-There is no record and no step; each verb says where to go, and `decide_pair` what to do next.
-It may be called again after any crash: what was done shows in the cluster.
-"""
+"""One verb on a pair, one step after another."""
 
 from __future__ import annotations
-
-from typing import Literal
-
-import msgspec
 
 from serinus.clock import Instant
 from serinus.errors import InvariantViolation, RefusedError
 from serinus.release.model import Shown
 from serinus.release.observation import ReplicaSet, Target
+from serinus.release.pair import writes
+from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.release.words import counted, seconds
-from serinus.traffic.plan import Live, Manifest, RouteState, TrafficPlan
+from serinus.traffic.plan import RouteState, TrafficPlan
 from serinus.traffic.replica_ratio import (
     HASH_LABEL,
     ReplicaRatio,
@@ -24,40 +18,9 @@ from serinus.traffic.replica_ratio import (
     narrowed_to,
 )
 from serinus.traffic.router import Mode
-from serinus.traffic.write import ObjectRef, Propagation, Verb, Write
+from serinus.traffic.write import Write
 
 ROUTER = ReplicaRatio()
-
-
-class PairGoal(msgspec.Struct, frozen=True):
-    """Where a verb wants to go; `weight_bp` only with set-weight."""
-
-    verb: Literal["set-weight", "promote", "abort"]
-    weight_bp: int = 0
-
-
-class PairObservation(msgspec.Struct, frozen=True):
-    """The pair at one moment, as values and as JSON."""
-
-    stable: Target
-    stable_set: ReplicaSet | None
-    """The ReplicaSet of stable's own template."""
-    canary: Target | None
-    canary_set: ReplicaSet | None
-    stable_object: Manifest
-    canary_object: Manifest | None
-    live: Live
-    settle_ms: int
-
-
-class PairDecision(msgspec.Struct, frozen=True):
-    """What to send now, what is waited for, and whether the goal is reached."""
-
-    writes: tuple[Write, ...] = ()
-    waiting: str = ""
-    done: bool = False
-    shown: Shown | None = None
-    wake_at: Instant | None = None
 
 
 def decide_pair(
@@ -87,7 +50,7 @@ def _set_weight(
     goal = capacity(obs.stable.replica_count, weight_bp, mode=Mode.SURGE, surge=True)
     if canary.replica_count != goal.canary:
         return _write(
-            (_scale(obs.canary_object, goal.canary),),
+            (writes.scale(obs.canary_object, goal.canary),),
             f"canary scales to {counted(goal.canary, 'pod')}",
         )
     if canary.available_count < goal.canary or canary.total_count != goal.canary:
@@ -107,7 +70,7 @@ def _withdraw(
     """Take traffic off the canary, then its pods, then open the Service again."""
     stable = obs.stable_set
     if stable is None:
-        raise RefusedError("NoStable", f"Deployment {obs.stable.name} has no ReplicaSet yet")
+        return _without_set(obs)
     gone = obs.canary is None or (obs.canary.deleting if delete else obs.canary.replica_count == 0)
     if gone:
         return _reopen(obs, stable)
@@ -122,24 +85,18 @@ def _withdraw(
     if waiting is not None:
         return waiting
     if delete:
-        return _write((_delete(obs.canary_object),), "the canary is being deleted")
-    return _write((_scale(obs.canary_object, 0),), "canary scales to 0 pods")
+        return _write((writes.delete(obs.canary_object),), "the canary is being deleted")
+    return _write((writes.scale(obs.canary_object, 0),), "canary scales to 0 pods")
 
 
 def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDecision:
     """Give stable the canary's pod spec, let it roll, then take the canary away."""
     if obs.canary is None or obs.canary.deleting:
-        if obs.stable_set is None:
-            raise RefusedError("NoStable", f"Deployment {obs.stable.name} has no ReplicaSet yet")
-        return _reopen(obs, obs.stable_set)
+        return _without_set(obs) if obs.stable_set is None else _reopen(obs, obs.stable_set)
     canary, stable = obs.canary, obs.stable
-    same = _pod_spec(obs.stable_object) == _pod_spec(_needed(obs.canary_object))
+    same = writes.pod_spec(obs.stable_object) == writes.pod_spec(writes.needed(obs.canary_object))
     if stable.paused and not same:
-        raise RefusedError(
-            "Paused",
-            f"Deployment {stable.name} is paused: kubectl rollout resume deployment/{stable.name} "
-            "first",
-        )
+        raise _paused(stable.name)
     if not same:
         if canary.replica_count == 0 or canary.available_count < canary.replica_count:
             raise RefusedError(
@@ -150,7 +107,9 @@ def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDec
         restore = ROUTER.restore(obs.live)
         if restore:
             return _write(restore, "the Service selects both again")
-        return _write((_copy_pod_spec(obs),), f"{stable.name} rolls out the canary's pod spec")
+        return _write(
+            (writes.copy_pod_spec(obs),), f"{stable.name} rolls out the canary's pod spec"
+        )
     if not stable.complete or obs.stable_set is None:
         _refuse_failed_rollout(obs)
         return PairDecision(
@@ -160,7 +119,20 @@ def _promote(obs: PairObservation, shown: Shown | None, now: Instant) -> PairDec
     waiting = _narrowed(obs, obs.stable_set.hash, shown, now)
     if waiting is not None:
         return waiting
-    return _write((_delete(obs.canary_object),), "the canary is being deleted")
+    return _write((writes.delete(obs.canary_object),), "the canary is being deleted")
+
+
+def _without_set(obs: PairObservation) -> PairDecision:
+    """Wait for the Deployment controller to answer a template that was set a moment ago."""
+    if obs.stable.paused:
+        raise _paused(obs.stable.name)
+    return PairDecision(waiting=f"Deployment {obs.stable.name} has no ReplicaSet of its template")
+
+
+def _paused(name: str) -> RefusedError:
+    return RefusedError(
+        "Paused", f"Deployment {name} is paused: kubectl rollout resume deployment/{name} first"
+    )
 
 
 def _narrowed(
@@ -244,67 +216,5 @@ def _need_canary(obs: PairObservation) -> Target:
     return obs.canary
 
 
-def _needed(found: Manifest | None) -> Manifest:
-    if found is None:
-        raise InvariantViolation("a write to the canary without a canary")
-    return found
-
-
-def _pod_spec(deployment: Manifest) -> Manifest:
-    found: Manifest = deployment["spec"]["template"]["spec"]
-    return found
-
-
-def _write(writes: tuple[Write, ...], waiting: str) -> PairDecision:
-    return PairDecision(writes=writes, waiting=waiting)
-
-
-def _ref(found: Manifest) -> ObjectRef:
-    return ObjectRef(
-        "apps/v1", "Deployment", found["metadata"]["namespace"], found["metadata"]["name"]
-    )
-
-
-def _scale(found: Manifest | None, replica_count: int) -> Write:
-    canary = _needed(found)
-    return Write(
-        verb=Verb.MERGE,
-        target=_ref(canary),
-        why=f"scale the canary to {replica_count}",
-        body={
-            "metadata": {"resourceVersion": canary["metadata"]["resourceVersion"]},
-            "spec": {"replicas": replica_count},
-        },
-    )
-
-
-def _delete(found: Manifest | None) -> Write:
-    canary = _needed(found)
-    return Write(
-        verb=Verb.DELETE,
-        target=_ref(canary),
-        why="delete the canary with its pods",
-        uid=canary["metadata"]["uid"],
-        propagation=Propagation.BACKGROUND,
-    )
-
-
-def _copy_pod_spec(obs: PairObservation) -> Write:
-    """Copy the pod spec and never labels: they are in the selectors, and tell the two apart."""
-    return Write(
-        verb=Verb.JSON,
-        target=_ref(obs.stable_object),
-        why="give stable the canary's pod spec",
-        body=[
-            {
-                "op": "test",
-                "path": "/metadata/resourceVersion",
-                "value": obs.stable_object["metadata"]["resourceVersion"],
-            },
-            {
-                "op": "replace",
-                "path": "/spec/template/spec",
-                "value": _pod_spec(_needed(obs.canary_object)),
-            },
-        ],
-    )
+def _write(due: tuple[Write, ...], waiting: str) -> PairDecision:
+    return PairDecision(writes=due, waiting=waiting)

@@ -1,4 +1,4 @@
-"""Events of the node: told to the API server in the background, alike ones counted up."""
+"""Events: told to the API server in the background, alike ones counted up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serinus.kube import kinds, timestamps
 from serinus.kube.client import Client
 from serinus.kube.kinds import Kind
 
-_log = structlog.get_logger("serinus.local_cluster.node")
+_log = structlog.get_logger("serinus.events")
 
 _QUEUE_MAX = 1000
 _ALIKE_MAX = 4000
@@ -60,9 +60,12 @@ class _Item(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """Write Events; an API server that does not answer costs Events, never pods."""
+    """Write Events; an API server that does not answer costs Events, and nothing else."""
 
-    def __init__(self, client: Client, clock: Clock, *, host: str) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, *, host: str, component: str = "serinus-node"
+    ) -> None:
+        self._component = component
         self._client = client
         self._clock = clock
         self._host = host
@@ -77,10 +80,11 @@ class Recorder:
         message: str,
         *,
         event_type: EventType = "Normal",
-        component: str = "serinus-node",
+        component: str | None = None,
     ) -> None:
         """Tell of something that happened; returns at once."""
-        item = _Item(subject, event_type, reason, message, self._clock.now_ms(), component)
+        at = self._clock.now_ms()
+        item = _Item(subject, event_type, reason, message, at, component or self._component)
         with contextlib.suppress(asyncio.QueueFull):
             self._queue.put_nowait(item)
 

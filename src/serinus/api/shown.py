@@ -1,0 +1,59 @@
+"""The part of a status that is shown and not remembered: conditions, and the share in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serinus.api import text
+from serinus.errors import InvalidInput
+from serinus.kube import timestamps
+from serinus.release.conditions import Condition, Outlook
+
+FIELDS = ("conditions", "observedGeneration", "inForceWeight")
+
+
+def encode(outlook: Outlook) -> dict[str, Any]:
+    """Return what people and tools read; nothing where it was never written."""
+    if outlook == Outlook():
+        return {}
+    return {
+        "observedGeneration": outlook.generation,
+        "inForceWeight": text.percent_of(outlook.in_force_weight_bp),
+        "conditions": [
+            {
+                "type": c.type,
+                "status": "True" if c.status else "False",
+                "reason": c.reason,
+                "message": c.message,
+                "observedGeneration": c.generation,
+                "lastTransitionTime": timestamps.format_seconds(c.since_ms),
+            }
+            for c in outlook.conditions
+        ],
+    }
+
+
+def split(found: Mapping[str, Any]) -> tuple[dict[str, Any], Outlook]:
+    """Part what must be remembered from what is only shown; that is made anew when it is broken."""
+    rest = {k: v for k, v in found.items() if k not in FIELDS}
+    try:
+        conditions = tuple(
+            Condition(
+                type=c["type"],
+                status=c["status"] == "True",
+                reason=c["reason"],
+                message=c.get("message", ""),
+                generation=int(c.get("observedGeneration", 0)),
+                since_ms=timestamps.parse(c["lastTransitionTime"]),
+            )
+            for c in found.get("conditions") or ()
+        )
+        outlook = Outlook(
+            generation=int(found.get("observedGeneration", 0)),
+            in_force_weight_bp=text.parse_weight(repr(found.get("inForceWeight", 0))),
+            conditions=conditions,
+        )
+    except (InvalidInput, KeyError, TypeError, ValueError):
+        return rest, Outlook()
+    return rest, outlook

@@ -1,0 +1,1 @@
+"""The verbs around the operator: install, uninstall, and the controller process itself."""

@@ -1,0 +1,329 @@
+"""Copies of all that releases read: of one namespace for the command line, of all for the operator.
+
+Objects are kept without what nobody reads of them, and found by what they say: a release in a
+namespace of a thousand others costs no more than one that is alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from serinus import errors
+from serinus.controller.kubernetes import record
+from serinus.controller.observe import matches
+from serinus.controller.ports import Snapshot
+from serinus.kube import kinds
+from serinus.kube.cache import Cache, CacheSetting, Changes
+from serinus.kube.client import Client, manifest_decoder
+from serinus.kube.index import Index, pairs
+from serinus.kube.kinds import Kind
+from serinus.release.holding import HOLD_POLICY
+from serinus.release.model import Spec
+from serinus.release.observation import HoldBy
+from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
+from serinus.traffic.plan import Manifest
+from serinus.traffic.replica_ratio import base_selector
+
+SYNC_TIMEOUT_MS = 20_000
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ANY = ""
+"""The key of a selector that names no pair: it may match anything."""
+
+
+class Caches:
+    """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
+
+    Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
+    lines, and the admission policy. Else pods are followed when they are first asked for, and
+    whether there is a policy is read once.
+    """
+
+    def __init__(self, client: Client, namespace: str | None, *, shared: bool = False) -> None:
+        self.client = client
+        self.namespace = namespace
+        self.hold_by = HoldBy.FIELD
+        """What holds a changed template in this cluster."""
+        self._shared = shared
+        self.changes = Changes()
+        self._setting = CacheSetting(changes=self.changes)
+        self._caches: dict[Kind, Cache[Any]] = {}
+        self._selected_pods: dict[str, Cache[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        open_ = self._open
+        self._deployments = open_(kinds.DEPLOYMENTS, _deployment_keys)
+        self._replica_sets = open_(kinds.REPLICA_SETS, _label_keys)
+        self._services = open_(kinds.SERVICES, _service_keys)
+        self._slices = open_(kinds.ENDPOINT_SLICES, _label_keys)
+        self._autoscalers = open_(kinds.HORIZONTAL_POD_AUTOSCALERS, _autoscaler_keys)
+        self._releases = open_(kinds.CANARY_RELEASES, _release_keys)
+        open_(kinds.CONFIG_MAPS, _label_keys, record.RECORD_SELECTOR)
+        if self._shared:
+            self._pods = open_(kinds.PODS, _label_keys)
+            open_(kinds.LEASES, _label_keys, record.RECORD_SELECTOR)
+        optional = {kinds.HORIZONTAL_POD_AUTOSCALERS, kinds.CANARY_RELEASES}
+        try:
+            await asyncio.gather(
+                self._find_policy(),
+                *(self._synced(kind, optional) for kind in list(self._caches)),
+            )
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop to follow the cluster."""
+        caches = (*self._caches.values(), *self._selected_pods.values())
+        await asyncio.gather(*(cache.close() for cache in caches))
+
+    def has(self, kind: Kind) -> bool:
+        """Tell whether the cluster has a kind, and lets us read it."""
+        return kind in self._caches
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """Return an object, or None."""
+        cache = self._caches.get(kind)
+        return None if cache is None else cache.get(name, namespace)
+
+    def all(self, kind: Kind, namespace: str | None = None) -> tuple[Manifest, ...]:
+        """Return all objects of a kind."""
+        cache = self._caches.get(kind)
+        found = () if cache is None else cache.items()
+        return tuple(o for o in found if namespace in (None, o["metadata"].get("namespace")))
+
+    def version(self, kind: Kind) -> str:
+        """Return the version up to which changes of a kind are known."""
+        return self._caches[kind].resource_version
+
+    def listen(self, kind: Kind, listener: Callable[[str, Manifest], None]) -> None:
+        """Have each change of a kind told, if the cluster has it."""
+        if kind in self._caches:
+            self._caches[kind].add_listener(listener)
+
+    def releases_of(self, namespace: str, target: str) -> list[Manifest]:
+        """Return the CanaryReleases that name a Deployment."""
+        return self._releases.get(namespace, f"target={target}")
+
+    def releases_behind(self, namespace: str, service: str) -> list[Manifest]:
+        """Return the CanaryReleases that name a Service."""
+        return self._releases.get(namespace, f"service={service}")
+
+    def deployments_that_take(self, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
+        """Return the Deployments whose selector matches pods with these labels."""
+        near = _near(self._deployments, namespace, [f"selects {pair}" for pair in _pairs(labels)])
+        return [d for d in near if matches(d["spec"]["selector"], labels)]
+
+    async def snapshot(self, namespace: str, spec: Spec) -> Snapshot:
+        """Return the objects around a release."""
+        target = self.get(kinds.DEPLOYMENTS, namespace, spec.target)
+        service = self.get(kinds.SERVICES, namespace, spec.service) if spec.service else None
+        slices = self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={spec.service}")
+        mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
+        canaries = self._deployments.get(namespace, mark)
+        if target is None:
+            return Snapshot(
+                target=None,
+                service=service,
+                deployments=tuple(canaries),
+                slices=tuple(slices),
+            )
+        labels = target["spec"]["template"].get("metadata", {}).get("labels") or {}
+        selector = target["spec"]["selector"]
+        sets = _selected(self._replica_sets, namespace, selector)
+        return Snapshot(
+            target=target,
+            service=service,
+            deployments=self._deployments_around(namespace, target, canaries, sets),
+            replica_sets=tuple(sets),
+            pods=await self.pods(namespace, selector),
+            services=tuple(_near(self._services, namespace, _pairs(labels))),
+            slices=tuple(slices),
+            autoscalers=tuple(self._autoscalers.get(namespace, spec.target)),
+            hold_by=self.hold_by,
+        )
+
+    async def everything(self, namespace: str, service: str = "") -> Snapshot:
+        """Return a whole namespace, with the endpoints of one Service."""
+        return Snapshot(
+            target=None,
+            service=self.get(kinds.SERVICES, namespace, service) if service else None,
+            deployments=self.all(kinds.DEPLOYMENTS, namespace),
+            replica_sets=self.all(kinds.REPLICA_SETS, namespace),
+            services=self.all(kinds.SERVICES, namespace),
+            slices=tuple(self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={service}")),
+        )
+
+    async def pods(self, namespace: str, selector: Manifest) -> tuple[Manifest, ...]:
+        """Return the pods that a LabelSelector takes.
+
+        In a single namespace only those are followed from now on: it may have thousands of others.
+        """
+        if self._shared:
+            return tuple(_selected(self._pods, namespace, selector))
+        text = selector_text(selector)
+        if text not in self._selected_pods:
+            cache = self._cache(kinds.PODS, text)
+            self._selected_pods[text] = cache
+            cache.start()
+            await cache.synced(SYNC_TIMEOUT_MS)
+        return tuple(self._selected_pods[text].items())
+
+    def _deployments_around(
+        self,
+        namespace: str,
+        target: Manifest,
+        canaries: Iterable[Manifest],
+        sets: list[Manifest],
+    ) -> tuple[Manifest, ...]:
+        """Return the Deployments that may matter: ours, owners of the sets, and rivals for pods."""
+        labels = target["spec"]["template"].get("metadata", {}).get("labels") or {}
+        names = {o["name"] for rs in sets for o in rs["metadata"].get("ownerReferences") or ()}
+        names.add(canary_name(target, tuple(sets)))
+        named = [self.get(kinds.DEPLOYMENTS, namespace, name) for name in names]
+        rivals = _near(self._deployments, namespace, [f"selects {pair}" for pair in _pairs(labels)])
+        found = [target, *canaries, *(d for d in named if d is not None), *rivals]
+        by_name = {d["metadata"]["name"]: d for d in found}
+        return tuple(by_name[name] for name in sorted(by_name))
+
+    def _cache(
+        self, kind: Kind, label_selector: str | None, field_selector: str | None = None
+    ) -> Cache[Any]:
+        return Cache(
+            self.client,
+            kind,
+            self.namespace if kind.namespaced else None,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            decode=_trimming(kind, pods_too=self._shared),
+            setting=self._setting,
+        )
+
+    def _open(
+        self,
+        kind: Kind,
+        keys: Callable[[Manifest], Iterable[str]],
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> Index[Any]:
+        cache = self._cache(kind, label_selector, field_selector)
+        index = cache.add_index(keys)
+        cache.start()
+        self._caches[kind] = cache
+        return index
+
+    async def _find_policy(self) -> None:
+        """Find whether the cluster holds Deployments by itself; the operator follows that."""
+        for kind in kinds.MUTATING_ADMISSION_POLICY_BINDING_VERSIONS:
+            try:
+                found = await self.client.find(kind, HOLD_POLICY)
+            except (errors.NotFound, errors.Forbidden):
+                # An older API server, or one that does not let us see.
+                continue
+            self.hold_by = HoldBy.FIELD if found is None else HoldBy.POLICY
+            if self._shared:
+                self._open(kind, _label_keys, field_selector=f"metadata.name={HOLD_POLICY}")
+                self.listen(kind, self._policy_changed)
+                await self._synced(kind, set())
+            if found is not None or self._shared:
+                return
+
+    def _policy_changed(self, event: str, _: Manifest) -> None:
+        self.hold_by = HoldBy.FIELD if event == "DELETED" else HoldBy.POLICY
+
+    async def _synced(self, kind: Kind, optional: set[Kind]) -> None:
+        try:
+            await self._caches[kind].synced(SYNC_TIMEOUT_MS)
+        except (errors.NotFound, errors.Forbidden):
+            if kind not in optional:
+                raise
+            await self._caches.pop(kind).close()
+
+
+def selector_text(selector: Manifest) -> str:
+    """Return a LabelSelector as the text form of a list request."""
+    parts = _pairs(selector.get("matchLabels") or {})
+    for expression in selector.get("matchExpressions") or ():
+        key, operator = expression["key"], expression["operator"]
+        values = ",".join(expression.get("values") or ())
+        parts.append(
+            {
+                "In": f"{key} in ({values})",
+                "NotIn": f"{key} notin ({values})",
+                "Exists": key,
+                "DoesNotExist": f"!{key}",
+            }[operator]
+        )
+    return ",".join(parts)
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return sorted(pairs(labels))
+
+
+def _near(index: Index[Any], namespace: str, keys: Iterable[str]) -> list[Manifest]:
+    """Return the objects under any of some keys, and those that may match whatever there is."""
+    found = {o["metadata"]["name"]: o for key in (_ANY, *keys) for o in index.get(namespace, key)}
+    return [found[name] for name in sorted(found)]
+
+
+def _selected(index: Index[Any], namespace: str, selector: Manifest) -> list[Manifest]:
+    """Return the objects whose labels a selector takes."""
+    keys = [f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items()] or [_ANY]
+    near = min((index.get(namespace, key) for key in keys), key=len)
+    return [o for o in near if matches(selector, o["metadata"].get("labels") or {})]
+
+
+def _label_keys(found: Manifest) -> list[str]:
+    return [*pairs(found["metadata"].get("labels")), _ANY]
+
+
+def _deployment_keys(found: Manifest) -> list[str]:
+    own = found["spec"]["selector"].get("matchLabels") or {}
+    # One pair of the selector is enough: who has all of them has this one.
+    selects = [f"selects {pair}" for pair in _pairs(own)[:1]] or [_ANY]
+    return [*(p for p in pairs(found["metadata"].get("labels")) if CANARY_OF_LABEL in p), *selects]
+
+
+def _service_keys(found: Manifest) -> list[str]:
+    return _pairs(base_selector(found))[:1]
+
+
+def _autoscaler_keys(found: Manifest) -> list[str]:
+    ref = found["spec"].get("scaleTargetRef") or {}
+    return [str(ref.get("name"))]
+
+
+def _release_keys(found: Manifest) -> list[str]:
+    spec = found.get("spec") or {}
+    target, service = spec.get("targetRef") or {}, spec.get("service") or {}
+    return [f"target={target.get('name')}", f"service={service.get('name')}"]
+
+
+def _trimming(kind: Kind, *, pods_too: bool) -> Callable[[Any], Manifest]:
+    """Return a decoder that leaves out what nobody reads; of pods the most, which are many."""
+    whole = manifest_decoder(kind)
+
+    def decode(raw: Any) -> Manifest:
+        found = whole(raw)
+        meta = found["metadata"]
+        # Who owns a field by server-side apply matters; who wrote it otherwise does not.
+        applied = [e for e in meta.get("managedFields") or () if e.get("operation") == "Apply"]
+        meta.pop("managedFields", None)
+        if applied and kind in (kinds.DEPLOYMENTS, kinds.SERVICES):
+            meta["managedFields"] = applied
+        if LAST_APPLIED in (meta.get("annotations") or {}):
+            del meta["annotations"][LAST_APPLIED]
+        if pods_too and kind == kinds.PODS:
+            status = found.get("status") or {}
+            found["spec"] = {"nodeName": (found.get("spec") or {}).get("nodeName")}
+            found["status"] = {k: status[k] for k in ("phase", "conditions") if k in status}
+        return found
+
+    return decode

@@ -1,0 +1,1 @@
+"""What brings serinus into a cluster, and out of it again: made from `api` and the registries."""

@@ -1,0 +1,164 @@
+"""Who may do what: the controller, people who look, people who release. Nobody gets more.
+
+A command is an annotation on the CanaryRelease, so whoever may patch one may promote it, and a
+viewer may not. The roles for people join the built-in `view`, `edit` and `admin` by aggregation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from serinus.api import v1alpha1
+from serinus.install import crd, policy
+from serinus.install.settings import CONTROLLER, Manifest, Settings, metadata
+
+RBAC = "rbac.authorization.k8s.io"
+VIEWER = "serinus-viewer"
+RELEASE_MANAGER = "serinus-release-manager"
+POLICY_READER = "serinus-policy-reader"
+FINDER = "serinus-finder"
+
+Rule: TypeAlias = tuple[str, str, str]
+"""API group, resources and verbs, the last two with blanks between them."""
+
+_LOOK: Final = "get list watch"
+_RELEASES: Final = v1alpha1.PLURAL
+
+# What a release needs wherever it is.
+RELEASE_RULES: Final[tuple[Rule, ...]] = (
+    # Patch for the finalizer, create for the record of a release that began without a controller.
+    (v1alpha1.GROUP, _RELEASES, f"{_LOOK} create patch"),
+    (v1alpha1.GROUP, f"{_RELEASES}/status", "update"),
+    ("apps", "deployments", f"{_LOOK} create patch delete"),
+    ("apps", "replicasets", f"{_LOOK} patch delete"),
+    ("", "services", f"{_LOOK} patch"),
+    ("", "pods", _LOOK),
+    ("discovery.k8s.io", "endpointslices", _LOOK),
+    ("autoscaling", "horizontalpodautoscalers", _LOOK),
+    ("policy", "poddisruptionbudgets", _LOOK),
+    # Delete for records that became a CanaryRelease.
+    ("", "configmaps", f"{_LOOK} delete"),
+    ("", "events", "create patch"),
+    ("coordination.k8s.io", "leases", f"{_LOOK} delete"),
+)
+# What there is once for the whole cluster.
+POLICY_RULES: Final[tuple[Rule, ...]] = (
+    (policy.GROUP, "mutatingadmissionpolicies mutatingadmissionpolicybindings", _LOOK),
+)
+# The Lease by which the replicas of the controller choose one.
+LEADER_RULES: Final[tuple[Rule, ...]] = (
+    ("coordination.k8s.io", "leases", "get create update delete"),
+    ("", "events", "create patch"),
+)
+VIEWER_RULES: Final[tuple[Rule, ...]] = (
+    (v1alpha1.GROUP, f"{_RELEASES} {_RELEASES}/status", _LOOK),
+    ("coordination.k8s.io", "leases", _LOOK),
+)
+MANAGER_RULES: Final[tuple[Rule, ...]] = (
+    *VIEWER_RULES,
+    (v1alpha1.GROUP, _RELEASES, "create update patch delete deletecollection"),
+)
+# Without a controller whoever releases also drives, and writes what a controller would write.
+DRIVER_RULES: Final[tuple[Rule, ...]] = (
+    *MANAGER_RULES,
+    (v1alpha1.GROUP, f"{_RELEASES}/status", "update patch"),
+    ("coordination.k8s.io", "leases", "create update delete"),
+)
+
+
+def objects(settings: Settings) -> list[Manifest]:
+    """Return all roles and bindings of an installation."""
+    people = [
+        _role(settings, VIEWER, VIEWER_RULES, aggregate=("view",)),
+        _role(
+            settings,
+            RELEASE_MANAGER,
+            MANAGER_RULES if settings.controller else DRIVER_RULES,
+            aggregate=("edit", "admin"),
+        ),
+    ]
+    if not settings.controller:
+        return people
+    return [*people, *_finder(settings), *_controller(settings)]
+
+
+def _controller(settings: Settings) -> list[Manifest]:
+    if not settings.watch_namespaces:
+        return [
+            _role(settings, CONTROLLER, (*RELEASE_RULES, *POLICY_RULES)),
+            _binding(settings, CONTROLLER, (_account(settings),)),
+        ]
+    made = [
+        _role(settings, POLICY_READER, POLICY_RULES),
+        _binding(settings, POLICY_READER, (_account(settings),)),
+    ]
+    places = {settings.namespace: LEADER_RULES}
+    places |= dict.fromkeys(settings.watch_namespaces, RELEASE_RULES)
+    for namespace, rules in places.items():
+        made += [
+            _role(settings, CONTROLLER, rules, namespace),
+            _binding(settings, CONTROLLER, (_account(settings),), namespace),
+        ]
+    return made
+
+
+def _finder(settings: Settings) -> list[Manifest]:
+    """Let whoever is known find out whether a controller is there, and who leads."""
+    everyone = {"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"}
+    definition = {
+        "apiGroups": ["apiextensions.k8s.io"],
+        "resources": ["customresourcedefinitions"],
+        "resourceNames": [crd.NAME],
+        "verbs": ["get"],
+    }
+    lease = {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "resourceNames": [CONTROLLER],
+        "verbs": ["get"],
+    }
+    return [
+        {**_role(settings, FINDER, ()), "rules": [definition]},
+        _binding(settings, FINDER, (everyone,)),
+        {**_role(settings, FINDER, (), settings.namespace), "rules": [lease]},
+        _binding(settings, FINDER, (everyone,), settings.namespace),
+    ]
+
+
+def _account(settings: Settings) -> Manifest:
+    return {"kind": "ServiceAccount", "name": CONTROLLER, "namespace": settings.namespace}
+
+
+def _role(
+    settings: Settings,
+    name: str,
+    rules: Sequence[Rule],
+    namespace: str | None = None,
+    *,
+    aggregate: Sequence[str] = (),
+) -> Manifest:
+    meta = metadata(settings, name, namespace)
+    meta["labels"] |= {f"{RBAC}/aggregate-to-{role}": "true" for role in aggregate}
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "Role" if namespace else "ClusterRole",
+        "metadata": meta,
+        "rules": [
+            {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
+            for group, resources, verbs in rules
+        ],
+    }
+
+
+def _binding(
+    settings: Settings, name: str, subjects: Sequence[Manifest], namespace: str | None = None
+) -> Manifest:
+    kind = "Role" if namespace else "ClusterRole"
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": metadata(settings, name, namespace),
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
+        "subjects": list(subjects),
+    }

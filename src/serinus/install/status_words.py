@@ -1,0 +1,52 @@
+"""What each field of the status means, for `kubectl explain` and the reference."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final = {
+    "phase": "Healthy, Progressing, Paused, Promoting, Aborting, Aborted or Degraded.",
+    "message": "Why, in a sentence.",
+    "revision": "Fingerprint of the template on trial.",
+    "generation": "The Deployment's generation when revision was last seen to be its template.",
+    "stepIndex": "The present step, counted from 0.",
+    "weight": "The share that was last set, in percent.",
+    "weightAsked": "A share that a person set; it stands until the next step.",
+    "stableHash": "The pod-template-hash of the revision that all had.",
+    "canaryHash": "The pod-template-hash of the revision on trial.",
+    "promotion": "How this release ends, once that is decided.",
+    "heldByPerson": "Whether a person paused it.",
+    "pauseUntilTime": "The end of the pause.",
+    "undoUntilTime": "The end of the undo window.",
+    "shown": "Which route the cluster shows, and since when.",
+    "shown.route": "A revision, or * for all.",
+    "shown.sinceTime": "Since when.",
+    "progress": "How far the pods got, and until when they must get further.",
+    "progress.availableCount": "How many of the canary's pods are available.",
+    "progress.wantedCount": "Of how many.",
+    "progress.deadlineTime": "Until when there must be more.",
+    "fullReplicaCount": "N while stable is scaled below it (Constant mode).",
+    "stableReplicaCount": "What stable was last scaled to (Constant mode).",
+    "stablePreviousCount": "What it was scaled from (Constant mode).",
+    "startedTime": "When the release began.",
+    "landingSinceTime": "Since when the Deployment's own controller is at work on the result.",
+    "waiting": "What the release waits for.",
+    "waiting.reason": "One word of a closed list.",
+    "waiting.message": "The same in a sentence.",
+    "waiting.sinceTime": "Since when.",
+    "lastCommand": "The last command that was answered.",
+    "lastCommand.id": "Which one.",
+    "lastCommand.verb": "What was asked.",
+    "lastCommand.accepted": "Whether it was done.",
+    "lastCommand.message": "Why not.",
+    "history": "The last releases, the newest last.",
+    "history[].revision": "Fingerprint of the template.",
+    "history[].outcome": "Promoted, Aborted, TargetRestored, Bypassed or Replaced.",
+    "history[].startedTime": "When it began.",
+    "history[].endedTime": "When it ended.",
+    "history[].message": "Why, in a sentence.",
+    "conditions": "What holds, each with its reason.",
+    "observedGeneration": "The generation of this object that the status speaks of.",
+    "inForceWeight": "The share that the data plane gives the canary now, in percent.",
+}
+"""By the path of the field; the items of a list are `[]`."""
