@@ -12,10 +12,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
-
-import aiohttp
 
 from serinus.local_cluster.node.context import NODE_NAME
 from tests.control_plane import namespace
@@ -52,7 +50,7 @@ async def running(plane: ControlPlane) -> AsyncIterator[None]:
     assert plane.binaries.kube_proxy is not None
     with tempfile.TemporaryDirectory(prefix="serinus-kube-proxy-") as folder:
         programs = Programs(Path(folder))
-        health, metrics = free_ports(2)
+        health, metrics = free_ports(2)  # Fixed by default, and taken where another one runs.
         await programs.start(
             plane.binaries.kube_proxy,
             f"--kubeconfig={plane.kubeconfig}",
@@ -69,28 +67,26 @@ async def running(plane: ControlPlane) -> AsyncIterator[None]:
             env={**os.environ, "PATH": _SEARCHED},
         )
         try:
-            await programs.until("kube-proxy", lambda: _is_healthy(health))
+            await programs.until("kube-proxy", _has_rules)
             yield
         finally:
             await programs.stop()
             await asyncio.to_thread(_remove_rules)
 
 
-async def _is_healthy(port: int) -> bool:
-    """Return whether the rules were written at least once."""
-    try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{port}/healthz") as response,
-        ):
-            return response.status == 200
-    except aiohttp.ClientError:
-        return False
+async def _has_rules() -> bool:
+    """Return whether the rules were written once; kube-proxy calls itself healthy before that."""
+    found = await asyncio.to_thread(_nft, "list", "tables")
+    return all(f"table {family} {name}" in found for family, name in _TABLES)
 
 
 def _remove_rules() -> None:
-    for family, table in _TABLES:
+    for table in _TABLES:
         # It may have ended before it wrote any.
-        command = ["nft", "delete", "table", family, table]
-        environment: Mapping[str, str] = {**os.environ, "PATH": _SEARCHED}
-        subprocess.run(command, env=environment, capture_output=True, check=False)
+        _nft("delete", "table", *table)
+
+
+def _nft(*arguments: str) -> str:
+    command, environment = ["nft", *arguments], {**os.environ, "PATH": _SEARCHED}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout

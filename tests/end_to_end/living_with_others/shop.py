@@ -65,20 +65,29 @@ class Shop(Stage):
         """Begin a release, and drive it to where it waits for a person."""
         return await self.serinus("release", "shop", f"web={image}", *(options or QUARTER))
 
-    async def drive(self) -> Ended:
+    async def drive(self, *options: str) -> Ended:
         """Go on with whatever the template is now, as `release` does when it names no image."""
-        return await self.serinus("release", "shop", *QUARTER)
+        return await self.serinus("release", "shop", *(options or QUARTER))
 
     @contextlib.asynccontextmanager
     async def driven(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run a verb beside the block, and end it when it has not ended by itself."""
-        process = await asyncio.create_subprocess_exec(
-            *self.command("serinus", *arguments),
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """Run a verb beside the block, which begins when it drives; end it if it has not ended."""
+        log = self.kubeconfig.with_name("driver.log")
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *self.command("serinus", *arguments),
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+        async def drives() -> bool:
+            assert process.returncode is None, log.read_text()
+            leases = (await self.object("leases"))["items"]
+            return any(lease["spec"].get("holderIdentity") for lease in leases)
+
         try:
+            await self.until(drives, f"serinus {arguments} drives")
             yield process
         finally:
             if process.returncode is None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.living_with_others.shop import (
     CANARY,
     FOURTH,
-    QUARTER,
     STABLE,
     THIRD,
     Shop,
+    is_ready,
 )
-from tests.end_to_end.terminal import deployment, service
 
 pytestmark = pytest.mark.xdist_group("local-cluster")
 
@@ -22,7 +22,6 @@ RESTART = (
     '{"spec":{"template":{"metadata":{"annotations":'
     '{"kubectl.kubernetes.io/restartedAt":"2030-01-01T00:00:00Z"}}}}}'
 )
-NEVER_READY = {"exec": {"command": ["sh", "-c", "case $SERINUS_IMAGE in *broken) exit 1;; esac"]}}
 
 
 async def test_versions_that_were_only_tried_are_nothing_that_an_undo_goes_back_to(
@@ -95,17 +94,19 @@ async def test_a_restart_while_held_restarts_the_trial_and_no_stable_pod(shop: S
     assert (await shop.status())["phase"] == "Paused"
 
 
-async def test_a_fix_of_what_does_not_serve_goes_out_at_once(shop: Shop) -> None:
-    probe = {"readinessProbe": {**NEVER_READY, "periodSeconds": 1}}
-    await shop.create(
-        deployment("shop", image="nginx:broken", container=probe), service("shop", type="NodePort")
-    )
+async def test_a_fix_of_what_does_not_serve_goes_out_at_once(shop: Shop, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    ready = f"test ! -e {broken} || case $SERINUS_IMAGE in {THIRD}) exit 0;; *) exit 1;; esac"
+    probe = {"exec": {"command": ["sh", "-c", ready]}, "periodSeconds": 1, "failureThreshold": 1}
+    await shop.open(container={"readinessProbe": probe})
+    await shop.release(CANARY, "--steps", "100", "--settle", "1s")
+    broken.touch()
 
-    async def runs() -> bool:
-        pods = await shop.pods()
-        return len(pods) == 3 and all(p["status"]["phase"] == "Running" for p in pods)
+    async def serves_nobody() -> bool:
+        return not any(map(is_ready, await shop.pods()))
 
-    await shop.until(runs, "three pods run, and none is ready")
-    done = await shop.serinus("release", "shop", f"web={THIRD}", *QUARTER)
+    await shop.until(serves_nobody, "no pod is ready")
+    await shop.kubectl("set", "image", "deployment/shop", f"web={THIRD}")
+    done = await shop.drive("--steps", "100", "--settle", "1s")
     assert "rolled out directly: no pod of the stable revision is available" in done.stderr
     await shop.until_rests(THIRD)
