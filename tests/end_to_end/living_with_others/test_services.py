@@ -43,7 +43,8 @@ async def open_again(shop: Shop) -> bool:
 
 async def test_evictions_of_all_pods_that_serve_open_the_service(shop: Shop) -> None:
     # New pods take their time, so that there is a while in which none of the canary serves.
-    await shop.open(container={"env": [{"name": "SERINUS_WEB_START_DELAY_MS", "value": "3000"}]})
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 4, "periodSeconds": 1}
+    await shop.open(container={"readinessProbe": probe})
     await shop.create(BUDGET)
     await shop.release(CANARY, *NARROWED)
     serving = [
