@@ -18,8 +18,8 @@ _HEAD = """\
 
 <!-- Written by tests/conformance/limits.py: change the cases, then run it. -->
 
-`tests/conformance` holds the local cluster to what Kubernetes does: the same cases run on both. These are the ones that the local
-cluster skips, since it lacks what they need.
+`tests/conformance` holds the local cluster to what Kubernetes does: the same cases run on both.
+These are the ones that the local cluster skips, since it lacks what they need.
 
 | The local cluster has no | so this is not so there |
 |---|---|
