@@ -220,19 +220,19 @@ class Caches:
 
     async def _find_policy(self) -> None:
         """Find whether the cluster holds Deployments by itself; the operator follows that."""
+        by_name = f"metadata.name={HOLD_POLICY}"
         for kind in kinds.MUTATING_ADMISSION_POLICY_BINDING_VERSIONS:
             try:
-                found = await self.client.find(kind, HOLD_POLICY)
+                found = (await self.client.list(kind, field_selector=by_name)).items
             except (errors.NotFound, errors.Forbidden):
                 # An older API server, or one that does not let us see.
                 continue
-            self.hold_by = HoldBy.FIELD if found is None else HoldBy.POLICY
+            self.hold_by = HoldBy.POLICY if found else HoldBy.FIELD
             if self._shared:
-                self._open(kind, _label_keys, field_selector=f"metadata.name={HOLD_POLICY}")
+                self._open(kind, _label_keys, field_selector=by_name)
                 self.listen(kind, self._policy_changed)
                 await self._synced(kind, set())
-            if found is not None or self._shared:
-                return
+            return
 
     def _policy_changed(self, event: str, _: Manifest) -> None:
         self.hold_by = HoldBy.FIELD if event == "DELETED" else HoldBy.POLICY

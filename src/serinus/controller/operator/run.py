@@ -1,7 +1,7 @@
-"""The operator as a process: caches, election, workers, and an end without a half-done write.
+"""The operator as a process: caches, election, workers, and an orderly end.
 
-Only the leader writes, and it stops before its lease ends: on the loss of the lease the process
-ends, and starts again as a standby. A standby keeps its caches warm.
+Only the leader writes, and it stops before its lease ends: whoever loses it stands by again. A
+standby keeps its caches warm.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ async def operate(connection: Connection, options: OperatorOptions, clock: Clock
         return await operator.run(stop)
 
 
+class _Field:
+    """What belongs to one set of caches; a standby fills its queue and works on nothing."""
+
+    def __init__(self, caches: Caches, report: Report, clock: Clock) -> None:
+        self.caches = caches
+        self.queue: WorkQueue[Key] = WorkQueue(BACKOFF)
+        self.worker = Worker(caches, self.queue, Drivers(caches), report, clock=clock)
+        concerns.listen(caches, self.queue.add)
+
+
 class _Operator:
     def __init__(self, client: Client, options: OperatorOptions, clock: Clock) -> None:
         self._client, self._options, self._clock = client, options, clock
@@ -83,8 +93,7 @@ class _Operator:
             options=LEASE,
             clock=clock,
         )
-        self._queues: list[WorkQueue[Key]] = []
-        self._synced = False
+        self._fields: list[_Field] = []
 
     async def run(self, stop: asyncio.Event) -> int:
         """Serve, follow, be elected, drive."""
@@ -93,34 +102,51 @@ class _Operator:
                 self._options.host,
                 self._options.port,
                 is_healthy=lambda: True,
-                is_ready=lambda: self._synced,
+                is_ready=lambda: bool(self._fields),
                 metrics=self._metrics,
             ) as port,
             self._following(),
         ):
             _log.info("ready", port=port, identity=self._options.identity)
-            elected = asyncio.ensure_future(self._lease.acquire())
             stopped = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({elected, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():
-                elected.result()
-                return await self._lead(stop)
-            elected.cancel()
-            await asyncio.wait({elected})
-            return 0
+            while not stop.is_set():
+                await self._try_first()
+                elected = asyncio.ensure_future(self._lease.acquire())
+                await asyncio.wait({elected, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    elected.cancel()
+                    await asyncio.wait({elected})
+                else:
+                    elected.result()
+                    await self._lead(stop)
+            await stopped
+        return 0
 
-    async def _lead(self, stop: asyncio.Event) -> int:
+    async def _try_first(self) -> None:
+        """Ask for the lease once, and say who has it; where nobody can, there is no place for it.
+
+        Raises:
+            RefusedError: the namespace of the Lease is not there.
+        """
+        with contextlib.suppress(errors.Unavailable):
+            if await self._lease.try_acquire():
+                return
+            if self._lease.record is None:
+                raise errors.RefusedError(
+                    "NamespaceMissing",
+                    f"no Lease can be kept in namespace {self._options.lease_namespace}: it is not "
+                    "there; choose another with --lease-namespace",
+                )
+            _log.info("stands by", leader=self._lease.holder)
+
+    async def _lead(self, stop: asyncio.Event) -> None:
+        """Drive until told to stop, or until the lease is lost: then others may have it."""
         _log.info("leads", lease=f"{self._options.lease_namespace}/{LEASE_NAME}")
         self._meters.leader.set(1)
-        report = Report(self._recorder, self._meters)
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(self._recorder.run())]
-        for caches in self._all_caches:
-            queue: WorkQueue[Key] = WorkQueue(BACKOFF)
-            self._queues.append(queue)
-            worker = Worker(caches, queue, Drivers(caches), report, clock=self._clock)
-            concerns.listen(caches, queue.add)
-            tasks += [asyncio.ensure_future(worker.run()) for _ in range(self._worker_count)]
-            tasks.append(asyncio.ensure_future(_resync(caches, queue)))
+        for field in self._fields:
+            tasks += [asyncio.ensure_future(field.worker.run()) for _ in range(self._worker_count)]
+            tasks.append(asyncio.ensure_future(_resync(field)))
         ends = [asyncio.ensure_future(event.wait()) for event in (stop, self._lease.lost)]
         watched: list[asyncio.Future[Any]] = [*tasks, *ends]
         try:
@@ -129,17 +155,11 @@ class _Operator:
                 if task.done():
                     task.result()
         finally:
-            for queue in self._queues:
-                queue.close()
             await _end(watched)
             self._meters.leader.set(0)
-            lost = self._lease.lost.is_set()
+            if self._lease.lost.is_set():
+                _log.warning("lost its lease: stands by")
             await self._lease.release()
-        if lost and not stop.is_set():
-            raise errors.RefusedError(
-                "LeaseLost", "another replica leads, or the API server is away"
-            )
-        return 0
 
     @property
     def _worker_count(self) -> int:
@@ -156,19 +176,22 @@ class _Operator:
                         "the cluster has no CanaryReleases, or we may not read them: "
                         "serinus install brings the kind and the roles",
                     )
-            self._synced = True
+            report = Report(self._recorder, self._meters)
+            self._fields = [_Field(caches, report, self._clock) for caches in self._all_caches]
             yield
+            for field in self._fields:
+                field.queue.close()
 
     def _metrics(self) -> bytes:
-        self._meters.queue_length.set(sum(len(queue) for queue in self._queues))
+        self._meters.queue_length.set(sum(len(field.queue) for field in self._fields))
         return self._meters.text()
 
 
-async def _resync(caches: Caches, queue: WorkQueue[Key]) -> None:
+async def _resync(field: _Field) -> None:
     """Make every release due now and then: what was missed is found without an event."""
     while True:
-        for key in sorted(concerns.all_keys(caches)):
-            queue.add(key)
+        for key in sorted(concerns.all_keys(field.caches)):
+            field.queue.add(key)
         await asyncio.sleep(RESYNC_MS / 1000)
 
 
