@@ -30,11 +30,13 @@ async def in_the_instant(shop: Shop, real: ControlPlane) -> AsyncIterator[None]:
         canary = await shop.object("deployment", "shop-rev2")
         return "deletionTimestamp" in canary["metadata"]
 
-    async with shop.driven("promote", "shop") as driver:
-        with real.suspended("kube-controller-manager"):
+    with contextlib.ExitStack() as standing:
+        standing.enter_context(real.suspended("kube-controller-manager"))
+        async with shop.driven("promote", "shop") as driver:
             await shop.until(is_orphaning, "the canary's deletion has begun")
             yield
-        await driver.wait()
+            standing.close()
+            await driver.wait()
 
 
 @pytest.mark.parametrize(("before", "after"), [(3, 5), (4, 2)], ids=["raised", "lowered"])
