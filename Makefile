@@ -7,8 +7,8 @@ STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof image clean lock
 
-# What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver and
-# kube-controller-manager, which need Go to be built once).
+# What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
+# kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
 CLUSTER ?= local
 CONTAINER ?= podman
 
@@ -45,7 +45,7 @@ else
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=$(CLUSTER) -q
 endif
 
-kubernetes: $(STAMP) ## Start a real control plane in the foreground and print its kubeconfig
+kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kubeconfig
 	$(BIN)/python -m tests.control_plane.run
 
 bench: $(STAMP) ## Measure speed and memory

@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 import pytest
 
+from tests.conformance.features import FEATURES
+
 Object: TypeAlias = dict[str, Any]
 PatchKind: TypeAlias = Literal["json", "merge", "strategic"]
 Propagation: TypeAlias = Literal["Background", "Foreground", "Orphan"]
@@ -184,4 +186,5 @@ class Cluster(Protocol):
 
 def needs(*features: str) -> pytest.MarkDecorator:
     """Name the features that a case needs; a cluster that lacks one skips it, saying so."""
+    assert set(features) <= FEATURES.keys(), features
     return pytest.mark.needs(*features)

@@ -14,7 +14,8 @@ from serinus.kube.config import Connection
 from serinus.kube.kinds import NAMESPACES
 from tests.conformance import local_server as local
 from tests.conformance.cluster import Cluster
-from tests.conformance.over_http import HttpCluster
+from tests.conformance.features import LACKS
+from tests.conformance.over_http import HttpCluster, policy_kinds
 from tests.conformance.over_model import ModelCluster
 from tests.control_plane import credentials
 from tests.control_plane.bench import ControlPlane
@@ -47,7 +48,13 @@ async def local_server() -> AsyncIterator[Connection]:
 
 @pytest.fixture
 def connection(request: pytest.FixtureRequest) -> Connection | None:
-    """Return how to reach the cluster that the case runs against; None is the model."""
+    """Return how to reach the cluster that the case runs against; None is the model.
+
+    Skip a case that needs what the cluster lacks before anything is started for it.
+    """
+    missing = sorted(_needs(request) & LACKS[request.param])
+    if missing:
+        pytest.skip(f"{request.param} lacks {', '.join(missing)}")
     if request.param == "model":
         return None
     if request.param == "local":
@@ -62,14 +69,9 @@ def connection(request: pytest.FixtureRequest) -> Connection | None:
 
 
 @pytest_asyncio.fixture
-async def cluster(
-    connection: Connection | None, request: pytest.FixtureRequest
-) -> AsyncIterator[Cluster]:
+async def cluster(connection: Connection | None) -> AsyncIterator[Cluster]:
     """One cluster with an empty namespace for this case alone."""
     if connection is None:
-        missing = _needs(request) & ModelCluster.lacks
-        if missing:
-            pytest.skip(f"the model leaves this to the server: {', '.join(sorted(missing))}")
         yield ModelCluster()
         return
     async with _over_http(connection) as made:
@@ -86,7 +88,7 @@ async def _over_http(connection: Connection) -> AsyncIterator[HttpCluster]:
     namespace = f"case-{next(_numbers)}"
     async with Client(connection, on_warning=warnings.append) as client:
         await client.create(NAMESPACES, {"metadata": {"name": namespace}})
-        cluster = HttpCluster(client, namespace, warnings)
+        cluster = HttpCluster(client, namespace, warnings, await policy_kinds(client))
         try:
             yield cluster
         finally:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,20 +31,48 @@ _POLL_MS = 25
 _PATCH_TYPES = {"json": PatchType.JSON, "merge": PatchType.MERGE, "strategic": PatchType.STRATEGIC}
 
 
+_POLICIES = {
+    "mutatingadmissionpolicies": "MutatingAdmissionPolicy",
+    "mutatingadmissionpolicybindings": "MutatingAdmissionPolicyBinding",
+    "validatingadmissionpolicies": "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicybindings": "ValidatingAdmissionPolicyBinding",
+}
+
+
 def _by_plural() -> dict[str, Kind]:
-    return {kind.plural: kind for kind in vars(kinds).values() if isinstance(kind, Kind)}
+    found = [kind for kind in vars(kinds).values() if isinstance(kind, Kind)]
+    found.append(Kind("", "v1", "ResourceQuota", "resourcequotas"))
+    return {kind.plural: kind for kind in found}
 
 
 _KINDS = _by_plural()
 
 
+async def policy_kinds(client: Client) -> list[Kind]:
+    """Return the kinds of admission policies at the version that the server has them in."""
+    # Mutating ones are beta in 1.34 and 1.35, validating ones are v1 since 1.30.
+    minor = int((await client.version())["minor"].rstrip("+"))
+    return [
+        Kind(
+            "admissionregistration.k8s.io",
+            "v1beta1" if plural.startswith("mutating") and minor < 36 else "v1",
+            name,
+            plural,
+            namespaced=False,
+        )
+        for plural, name in _POLICIES.items()
+    ]
+
+
 class HttpCluster:
     """The port over `serinus.kube.Client`."""
 
-    def __init__(self, client: Client, namespace: str, warnings: list[str]) -> None:
+    def __init__(
+        self, client: Client, namespace: str, warnings: list[str], more: Sequence[Kind] = ()
+    ) -> None:
         self._client = client
         self._watches: list[_HttpWatch] = []
-        self._kinds = dict(_KINDS)
+        self._kinds = _KINDS | {kind.plural: kind for kind in more}
         self._definitions: list[str] = []
         self.namespace = namespace
         self.warnings = warnings

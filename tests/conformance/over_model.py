@@ -41,9 +41,6 @@ class ModelCluster:
     The controllers run, and the clock goes on, only while a case lets time pass.
     """
 
-    lacks = frozenset({"answers", "kubectl"})
-    """What only a server has: the form of its answers (the Status of a deletion), and kubectl."""
-
     def __init__(self, namespace: str = "case") -> None:
         numbers = itertools.count(1)
         self._model = model.Cluster(

@@ -242,7 +242,8 @@ async def test_a_broader_deployment_may_take_the_set_and_scale_it_away(cluster: 
     async def taken_by_one() -> None:
         found = await set_of_uid(cluster, taken)
         wanted = {"shop": 3, "all": 0}
-        assert found["spec"]["replicas"] == wanted[str(owner_of(found))]
+        # For a moment it is nobody's.
+        assert found["spec"]["replicas"] == wanted.get(owner_of(found) or "")
 
     await cluster.eventually(taken_by_one)
 

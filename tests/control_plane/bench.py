@@ -1,27 +1,26 @@
 """Real etcd, kube-apiserver and kube-controller-manager as child processes on loopback.
 
-No kubelet, scheduler or kube-proxy: pods get ready through whatever the test brings, a node agent
-or `tests.conformance.pods`. Each control plane has a folder of its own with data, keys and logs.
+No kubelet and no scheduler: pods get ready through whatever the test brings, a node agent or
+`tests.conformance.pods`. kube-proxy is started by its own module, where Services are asked. Each
+control plane has a folder of its own with data, keys and logs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import socket
 import ssl
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from serinus.process import spawn, stop
 from tests.control_plane import credentials
 from tests.control_plane.build import Binaries
+from tests.control_plane.programs import ControlPlaneError, Programs
 
 _CONTROLLERS = (
     "deployment-controller",
@@ -30,15 +29,17 @@ _CONTROLLERS = (
     "garbage-collector-controller",
     "namespace-controller",
     "disruption-controller",
+    "horizontal-pod-autoscaler-controller",
+    "resourcequota-controller",
     # Fills the roles `edit` and `view`, which two of the users have.
     "clusterrole-aggregation-controller",
 )
-_READY_WITHIN_MS = 60_000
 _START_ATTEMPTS = 3
-
-
-class ControlPlaneError(Exception):
-    """A program of the control plane ended or did not get ready; the message ends with its log."""
+_POLICY_BETA = (
+    "--feature-gates=MutatingAdmissionPolicy=true",
+    "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+)
+"""What makes 1.34 and 1.35 serve MutatingAdmissionPolicies, which are on by themselves in 1.36."""
 
 
 class ControlPlane:
@@ -51,7 +52,8 @@ class ControlPlane:
         self.ca_file = folder / "certs" / "apiserver.crt"
         self.tokens: Mapping[str, str] = {}
         self.url = ""
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self.port = 0
+        self._programs = Programs(folder)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that trusts this API server alone."""
@@ -59,12 +61,15 @@ class ControlPlane:
 
     def pids(self) -> list[int]:
         """Return the process ids of the three programs."""
-        return [process.pid for process in self._processes.values()]
+        return self._programs.pids()
+
+    def suspended(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Stop one of the programs where it stands for the block."""
+        return self._programs.suspended(name)
 
     def log(self, name: str) -> str:
         """Return what one of the programs wrote so far."""
-        path = self.folder / f"{name}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return self._programs.log(name)
 
     async def start(self) -> None:
         """Start the three programs and return when all are ready.
@@ -74,8 +79,8 @@ class ControlPlane:
         """
         self.tokens = credentials.write_tokens(self.folder / "tokens.csv")
         private, public = credentials.write_service_account_key(self.folder)
-        etcd, etcd_peers, api, manager = _free_ports(4)
-        self.url = f"https://127.0.0.1:{api}"
+        etcd, etcd_peers, api, manager = free_ports(4)
+        self.port, self.url = api, f"https://127.0.0.1:{api}"
         await self._start_etcd(etcd, etcd_peers)
         await self._start_api_server(etcd, api, (private, public))
         # The certificate appears with the API server, and the kubeconfig names its file.
@@ -84,19 +89,16 @@ class ControlPlane:
         await self._start_controller_manager(manager)
         await self._grant_roles()
         await self._until_ready("kube-controller-manager", f"https://127.0.0.1:{manager}/healthz")
-        await self._until("kube-controller-manager", self._roles_are_filled)
+        await self._programs.until("kube-controller-manager", self._roles_are_filled)
 
     async def stop(self) -> None:
         """End all programs, the last one started first."""
-        for name in reversed(self._processes):
-            # etcd waits for its clients; nothing of its data is wanted any more.
-            await stop(self._processes[name], grace_ms=500)
-        self._processes.clear()
+        await self._programs.stop()
 
     async def _start_etcd(self, client_port: int, peer_port: int) -> None:
         client, peer = f"http://127.0.0.1:{client_port}", f"http://127.0.0.1:{peer_port}"
-        await self._spawn(
-            "etcd",
+        await self._programs.start(
+            self.binaries.etcd,
             f"--data-dir={self.folder / 'etcd'}",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
@@ -108,8 +110,8 @@ class ControlPlane:
 
     async def _start_api_server(self, etcd: int, port: int, key_files: tuple[Path, Path]) -> None:
         private, public = key_files
-        await self._spawn(
-            "kube-apiserver",
+        await self._programs.start(
+            self.binaries.api_server,
             f"--etcd-servers=http://127.0.0.1:{etcd}",
             f"--cert-dir={self.ca_file.parent}",
             "--bind-address=127.0.0.1",
@@ -125,11 +127,12 @@ class ControlPlane:
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
             "--disable-admission-plugins=ServiceAccount",
+            *(_POLICY_BETA if self.binaries.minor < 36 else ()),
         )
 
     async def _start_controller_manager(self, port: int) -> None:
-        await self._spawn(
-            "kube-controller-manager",
+        await self._programs.start(
+            self.binaries.controller_manager,
             f"--kubeconfig={self.kubeconfig}",
             "--leader-elect=false",
             "--use-service-account-credentials=false",
@@ -139,28 +142,16 @@ class ControlPlane:
             # The default of 20 calls a second would make the tests wait for the client's own limit.
             "--kube-api-qps=1000",
             "--kube-api-burst=2000",
+            # An autoscaler looks every 15 s and leaves young pods out of account for minutes.
+            "--horizontal-pod-autoscaler-sync-period=1s",
+            "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
         )
-
-    async def _spawn(self, name: str, *arguments: str) -> None:
-        command = [str(self.binaries.folder / name), *arguments]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = await spawn(
-                command, cwd=self.folder, stdout=log, stderr=log, die_with_parent=True
-            )
 
     async def _until_ready(self, name: str, url: str) -> None:
         async def answers_ok() -> bool:
             return await self._get(url) is not None
 
-        await self._until(name, answers_ok)
-
-    async def _until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_MS / 1000
-        while not await condition():
-            self._refuse_the_dead()
-            if time.monotonic() > deadline:
-                raise ControlPlaneError(self._report(name, "was not ready in time"))
-            await asyncio.sleep(0.05)
+        await self._programs.until(name, answers_ok)
 
     async def _get(self, url: str) -> bytes | None:
         headers = {"Authorization": f"Bearer {self.tokens[credentials.ADMIN]}"}
@@ -180,14 +171,6 @@ class ControlPlane:
             await self._get(f"{self.url}{path}/{r}") for r in credentials.CLUSTER_ROLES.values()
         ]
         return all(role is not None and json.loads(role)["rules"] for role in found)
-
-    def _refuse_the_dead(self) -> None:
-        for name, process in self._processes.items():
-            if process.returncode is not None:
-                raise ControlPlaneError(self._report(name, f"exited with {process.returncode}"))
-
-    def _report(self, name: str, what: str) -> str:
-        return f"{name} {what}; the end of {self.folder / name}.log:\n{self.log(name)[-4000:]}"
 
     async def _grant_roles(self) -> None:
         for user, role in credentials.CLUSTER_ROLES.items():
@@ -236,7 +219,8 @@ async def running(binaries: Binaries) -> AsyncIterator[ControlPlane]:
                 await plane.stop()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -1,9 +1,9 @@
-"""Build etcd, kube-apiserver and kube-controller-manager from their published Go modules.
+"""Build etcd, kube-apiserver, kube-controller-manager and kube-proxy from their Go modules.
 
 `python -m tests.control_plane.build` prints the folder that holds them; the first run takes some
 minutes. The binaries go to a cache outside the checkout, keyed by version. `KUBERNETES_VERSION`
 chooses another version than the one that go.mod pins; `KUBEBUILDER_ASSETS` names a folder that
-holds the three programs already, and then nothing is built.
+holds the programs already, and then nothing is built. kube-proxy may be missing there.
 """
 
 from __future__ import annotations
@@ -28,17 +28,25 @@ _MODULE_FOLDER = Path(__file__).parent
 _KUBERNETES = "k8s.io/kubernetes"
 _ETCD = "go.etcd.io/etcd/server/v3"
 # The package at the root of etcd's server module is its `main`.
-_PACKAGES = {
+_CONTROL_PLANE = {
     "etcd": _ETCD,
     "kube-apiserver": f"{_KUBERNETES}/cmd/kube-apiserver",
     "kube-controller-manager": f"{_KUBERNETES}/cmd/kube-controller-manager",
 }
+_KUBE_PROXY = "kube-proxy"
+_PACKAGES = {**_CONTROL_PLANE, _KUBE_PROXY: f"{_KUBERNETES}/cmd/kube-proxy"}
 
 
 class Binaries(msgspec.Struct, frozen=True):
-    """Where the three programs of a control plane are."""
+    """Where the programs of a control plane are, and kube-proxy where there is one."""
 
     folder: Path
+    version: str
+
+    @property
+    def minor(self) -> int:
+        """The second number of the version."""
+        return int(self.version.split(".")[1])
 
     @property
     def etcd(self) -> Path:
@@ -52,9 +60,16 @@ class Binaries(msgspec.Struct, frozen=True):
     def controller_manager(self) -> Path:
         return self.folder / "kube-controller-manager"
 
+    @property
+    def kube_proxy(self) -> Path | None:
+        return self.folder / _KUBE_PROXY if self._has(_KUBE_PROXY) else None
+
     def complete(self) -> bool:
-        """Return whether all three are there and may be run."""
-        return all(os.access(self.folder / name, os.X_OK) for name in _PACKAGES)
+        """Return whether all programs of the control plane are there and may be run."""
+        return all(self._has(name) for name in _CONTROL_PLANE)
+
+    def _has(self, name: str) -> bool:
+        return os.access(self.folder / name, os.X_OK)
 
 
 def pinned_version() -> str:
@@ -75,14 +90,14 @@ def find(env: Mapping[str, str]) -> Binaries | None:
     """Return the programs that are there without building anything."""
     assets = env.get("KUBEBUILDER_ASSETS")
     if assets:
-        named = Binaries(Path(assets))
+        named = Binaries(Path(assets), wanted_version(env))
         if not named.complete():
             raise RefusedError(
-                "NoAssets", f"KUBEBUILDER_ASSETS={assets} does not hold {', '.join(_PACKAGES)}"
+                "NoAssets", f"KUBEBUILDER_ASSETS={assets} does not hold {', '.join(_CONTROL_PLANE)}"
             )
         return named
-    cached = Binaries(_cache_folder(env))
-    return cached if cached.complete() else None
+    cached = Binaries(_cache_folder(env), wanted_version(env))
+    return cached if cached.complete() and cached.kube_proxy else None
 
 
 def find_or_build(env: Mapping[str, str]) -> Binaries:
@@ -103,9 +118,9 @@ def find_or_build(env: Mapping[str, str]) -> Binaries:
     target = _cache_folder(env)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _one_builder_at_a_time(target):
-        if not Binaries(target).complete():
+        if not find(env):
             _build(go, wanted_version(env), target)
-    return Binaries(target)
+    return Binaries(target, wanted_version(env))
 
 
 def go_mod(version: str, upstream: str) -> str:

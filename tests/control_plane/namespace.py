@@ -26,6 +26,7 @@ from serinus.errors import RefusedError
 
 POD_NETWORK = ipaddress.ip_network("10.244.0.0/16")
 NODE_ADDRESS = "10.78.0.1"
+NODE_NETWORK = ipaddress.ip_network("10.78.0.0/24")
 _UPLINK = "10.79.0.1/24"
 _GATEWAY = "10.79.0.2"
 _INSIDE = "--inside"
@@ -63,7 +64,7 @@ def set_up() -> None:
     """Give the namespace that this process is in its addresses and routes."""
     _ip("link", "set", "lo", "up")
     _ip("route", "add", "local", str(POD_NETWORK), "dev", "lo")
-    _ip("address", "add", f"{NODE_ADDRESS}/24", "dev", "lo")
+    _ip("address", "add", f"{NODE_ADDRESS}/{NODE_NETWORK.prefixlen}", "dev", "lo")
     _make_uplink()
     _ip("address", "add", _UPLINK, "dev", "uplink")
     _ip("link", "set", "uplink", "up")

@@ -18,8 +18,9 @@ import aiohttp
 
 from serinus.errors import RefusedError
 from tests.control_plane import credentials
-from tests.control_plane.bench import ControlPlane, ControlPlaneError, running
+from tests.control_plane.bench import ControlPlane, running
 from tests.control_plane.build import find_or_build
+from tests.control_plane.programs import ControlPlaneError
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _PLAIN = "application/json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest_asyncio
 
 from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
-from serinus.process import spawn, stop
-from tests.control_plane import namespace
+from tests.control_plane import kube_proxy, namespace, node
 from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import Stage
 
@@ -27,6 +25,19 @@ images:
   notifies: true
   env: {SERINUS_WEB_DELAY_MS: "%d", SERINUS_WEB_RUDE: "%d"}
 """
+
+
+_NO_KUBE_PROXY = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once and loudly that Services were not kube-proxy's."""
+    if reason := config.stash.get(_NO_KUBE_PROXY, None):
+        terminalreporter.line(
+            f"NO KUBE-PROXY: {reason}; our own node played the Services", red=True, bold=True
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -69,32 +80,15 @@ async def running_local(folder: Path, images: Path) -> AsyncIterator[tuple[Stage
 
 @contextlib.asynccontextmanager
 async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> AsyncIterator[Stage]:
-    """Run our node agent on a real control plane, in the network namespace that we are in."""
+    """Run a node on a real control plane, in the network namespace that we are in."""
     state = folder / "node"
-    state.mkdir(mode=0o700)
-    log = (folder / "node.log").open("wb")
-    node = await spawn(
-        [
-            sys.executable,
-            *("-m", "serinus.local_cluster.node"),
-            *("--kubeconfig", str(plane.kubeconfig)),
-            *("--state-folder", str(state)),
-            *("--pod-cidr", str(namespace.POD_NETWORK)),
-            *("--node-address", namespace.NODE_ADDRESS),
-            *("--images", str(images)),
-        ],
-        stdout=log,
-        stderr=log,
-        die_with_parent=True,
-    )
     stage = Stage(plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
-    try:
-        yield stage
-    finally:
-        for kind in ("deployments", "services", "configmaps", "leases"):
-            await stage.try_("kubectl", "delete", kind, "--all", "--wait=false")
-        await stop(node, grace_ms=10_000)
-        log.close()
+    async with node.running(plane, state, images=[images]):
+        try:
+            yield stage
+        finally:
+            for kind in ("deployments", "services", "configmaps", "leases"):
+                await stage.try_("kubectl", "delete", kind, "--all", "--wait=false")
 
 
 @pytest.fixture
@@ -105,6 +99,8 @@ def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | Non
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
     running: ControlPlane = request.getfixturevalue("kubernetes")
+    if reason := kube_proxy.missing(running.binaries):
+        request.config.stash[_NO_KUBE_PROXY] = reason
     return running
 
 

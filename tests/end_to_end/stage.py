@@ -44,8 +44,9 @@ class Stage:
 
     def __init__(self, kubeconfig: Path, address: str, pods_folder: Path, cache: Path) -> None:
         self.kubeconfig = kubeconfig
+        self.address = address
         self.url = f"http://{address}:{NODE_PORT}/"
-        self._pods_folder = pods_folder
+        self.pods_folder = pods_folder
         self._cache = cache
 
     @property
@@ -121,7 +122,7 @@ class Stage:
     def in_flight_at_term(self) -> list[int]:
         """Return for each pod that was told to stop how many requests it had in hand."""
         found = []
-        for log in sorted(self._pods_folder.glob("*/*/*.log")):
+        for log in sorted(self.pods_folder.glob("*/*/*.log")):
             for line in log.read_text(errors="replace").splitlines():
                 match = re.search(r"TERM.*?(\d+) requests? in flight", line)
                 if match:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +190,69 @@ async def test_a_release_that_is_aborted_loses_no_request(make_stage: OpenStage)
         await abort(stage)
 
 
+async def target_changed(stage: Stage) -> int:
+    """Change the template in the middle of its trial, and promote the second one."""
+    await with_stable(stage)
+    steps = ("--steps", "25,pause:1s,50,pause")
+    async with under_load(stage.url, rate=RATE) as result:
+        await stage.serinus("release", "nginx-deployment", "nginx=nginx:1.8.0", *steps)
+        await stage.kubectl("set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.0")
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            await stage.serinus("release", "nginx-deployment", *steps)
+        await stage.serinus("promote", "nginx-deployment")
+    sent_count = _none_lost(await result, await late)
+    for version in ("1.7.9", "1.8.0", "1.9.0"):
+        assert (await result).answered_by(version) > 0
+    images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
+    assert images == {"nginx:1.9.0"}
+    _assert_work_at_term(stage)
+    print(f"{sent_count} requests, 0 failed")
+    return sent_count
+
+
+async def test_a_template_that_is_changed_in_its_trial_loses_no_request(
+    make_stage: OpenStage,
+) -> None:
+    async with make_stage(delay_ms=DELAY_MS) as stage:
+        await target_changed(stage)
+
+
+async def undo_in_the_window(stage: Stage) -> int:
+    """Abort at 100 %, while the old pods still stand by."""
+    await with_stable(stage)
+
+    async def stands_by() -> bool:
+        answer = await stage.try_("serinus", "status", "nginx-deployment", "-o", "json")
+        waiting = json.loads(answer.stdout or "{}").get("status", {}).get("waiting") or {}
+        return bool(waiting.get("reason") == "WaitingForUndoWindow")
+
+    async with under_load(stage.url, rate=RATE) as result:
+        driver = asyncio.create_task(
+            stage.try_(
+                *("serinus", "release", "nginx-deployment", "nginx=nginx:1.8.0"),
+                *("--steps", "25,pause:1s,50,100", "--undo-window", "5m"),
+            )
+        )
+        await stage.until(stands_by, "the old pods stand by")
+        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+            aborted = await stage.serinus("abort", "nginx-deployment")
+        await driver
+        await stage.serinus("undo", "nginx-deployment")
+    sent_count = _none_lost(await result, await late)
+    assert (await result).answered_by("1.8.0") > 0
+    _assert_left_in_time(aborted, "1.8.0", await result, await late)
+    images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
+    assert images == {"nginx:1.7.9"}
+    _assert_work_at_term(stage)
+    print(f"{sent_count} requests, 0 failed")
+    return sent_count
+
+
+async def test_an_abort_in_the_undo_window_loses_no_request(make_stage: OpenStage) -> None:
+    async with make_stage(delay_ms=DELAY_MS) as stage:
+        await undo_in_the_window(stage)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 async def test_fifty_thousand_requests_through_every_transition_and_none_lost(
@@ -195,7 +260,7 @@ async def test_fifty_thousand_requests_through_every_transition_and_none_lost(
 ) -> None:
     sent_count = 0
     while sent_count < 50_000:
-        for play in (pair, adoption, abort):
+        for play in (pair, adoption, abort, target_changed, undo_in_the_window):
             async with make_stage(delay_ms=DELAY_MS) as stage:
                 sent_count += await play(stage)
     print(f"{sent_count} requests in all, 0 failed")

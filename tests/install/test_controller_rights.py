@@ -15,7 +15,8 @@ import pytest
 import pytest_asyncio
 
 from serinus.errors import NotFound
-from serinus.install import applying, manifests, removing
+from serinus.install import manifests
+from serinus.install.cluster import applying, removing
 from serinus.install.kinds import CANARY_RELEASES, INSTALLED
 from serinus.install.settings import CONTROLLER, NAMESPACE, Hold, Settings
 from serinus.kube.client import Client

@@ -10,7 +10,8 @@ import pytest_asyncio
 
 import serinus as package
 from serinus.errors import AlreadyExists
-from serinus.install import applying, crd, finding, manifests, removing
+from serinus.install import crd, manifests
+from serinus.install.cluster import applying, finding, removing
 from serinus.install.kinds import CANARY_RELEASES, shown
 from serinus.install.settings import (
     CONTROLLER,

@@ -15,7 +15,7 @@ import yaml
 
 import serinus
 from serinus.install import crd, manifests, policy, roles
-from serinus.install.finding import Installation
+from serinus.install.cluster.finding import Installation
 from serinus.install.kinds import INSTALLED, kind_of, shown
 from serinus.install.settings import (
     CONTROLLER,

@@ -15,7 +15,8 @@ import pytest
 import pytest_asyncio
 
 from serinus.errors import AlreadyExists, Forbidden
-from serinus.install import applying, crd, manifests, policy, removing, roles
+from serinus.install import crd, manifests, policy, roles
+from serinus.install.cluster import applying, removing
 from serinus.install.kinds import CANARY_RELEASES, INSTALLED
 from serinus.install.roles import Rule
 from serinus.install.settings import CONTROLLER, NAMESPACE, Hold, Settings

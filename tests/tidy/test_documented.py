@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conformance import limits
+from tests.conformance.features import LACKS
 from tests.tidy import sources
 
 GENERATED = {
@@ -26,6 +28,17 @@ def test_a_reference_that_is_made_from_the_code_is_up_to_date(page: str) -> None
     expected = runpy.run_path(str(sources.ROOT / script))["render"]()
     found = (REFERENCE / page).read_text(encoding="utf-8")
     assert found == expected, f"run .venv/bin/python {script}"
+
+
+def test_the_page_of_what_the_local_cluster_leaves_out_is_up_to_date() -> None:
+    found = (REFERENCE / "local-cluster-limits.md").read_text(encoding="utf-8")
+    assert found == limits.render(), "run .venv/bin/python -m tests.conformance.limits"
+
+
+def test_each_feature_that_the_local_cluster_lacks_is_shown_by_a_case() -> None:
+    rows = [line for line in limits.render().splitlines() if line.startswith("| ")][1:]
+    assert [row for row in rows if row.split(" | ")[1].strip(" |") == ""] == []
+    assert len(rows) == len(LACKS["local"])
 
 
 def test_every_option_says_what_it_means() -> None:

@@ -11,6 +11,7 @@ from tests.tidy import sources
 
 ENGLISH, CHINESE = sources.ROOT / "README.md", sources.ROOT / "README.zh-CN.md"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -28,7 +29,7 @@ def heading_levels(page: Path) -> list[int]:
 
 
 def links_of(page: Path) -> list[str]:
-    return _LINK.findall(_FENCE.sub("", text_of(page)))
+    return _LINK.findall(_CODE.sub("", _FENCE.sub("", text_of(page))))
 
 
 def test_both_readmes_have_the_same_headings() -> None:

@@ -30,6 +30,19 @@ def rows(name: str) -> set[str]:
     return {word for first in firsts for word in re.findall(r"`([^`]+)`", first)}
 
 
+def test_each_situation_names_tests_that_are_there() -> None:
+    lines = [line for line in page("situations.md").splitlines() if line.startswith("| ")]
+    tested = [re.findall(r"`(test_\w+)`", line) for line in lines if " | Test |" not in line]
+    assert all(tested), "a situation without a test"
+    there = {
+        node.name
+        for path in sources.modules("tests")
+        for node in ast.walk(sources.tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name for names in tested for name in names} - there == set()
+
+
 def finding_reasons() -> set[str]:
     """Return the reasons that findings are made with, as they stand in the code."""
     tree = sources.tree_of(sources.PACKAGE / "release" / "preflight.py")

@@ -63,7 +63,8 @@ async def reconcile(
 ) -> Round:
     """Take the next step of one release.
 
-    Without `show` what is only for people to read is not written for its own sake. A driver may bring a `command` of its own, which is then not in the record before its answer is.
+    Without `show` what is only for people to read is not written for its own sake. A driver may
+    bring a `command` of its own, which is then not in the record before its answer is.
 
     The status is saved before anything is done: a deadline or an answered command that was acted
     on is never forgotten, and every action may be repeated.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
+from serinus.kubernetes_model import quantity
 from serinus.release.holding import OFF, OUR_MANAGER, apply_owners, label_of
 from serinus.release.model import SetWeight, Spec
 from serinus.release.observation import Finding, HoldBy
@@ -296,18 +296,33 @@ def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Find
 
 
 def _load_percent(hpa: Manifest) -> int | None:
-    """Return the highest use of a resource metric in percent of its target, if the status tells."""
-    targets: dict[str, int] = {}
-    for metric in hpa["spec"].get("metrics") or ():
-        resource: Any = metric.get("resource") or {}
-        wanted = (resource.get("target") or {}).get("averageUtilization")
-        if wanted:
-            targets[resource["name"]] = wanted
+    """Return the highest load for each pod in percent of its target, if the status tells."""
+    targets = {
+        key: source.get("target") or {} for key, source in _sources(hpa["spec"].get("metrics"))
+    }
+    used = _sources((hpa.get("status") or {}).get("currentMetrics"))
     loads = [
-        -(-100 * current["averageUtilization"] // targets[resource["name"]])
-        for metric in (hpa.get("status") or {}).get("currentMetrics") or ()
-        for resource in [metric.get("resource") or {}]
-        for current in [resource.get("current") or {}]
-        if resource.get("name") in targets and current.get("averageUtilization") is not None
+        percent
+        for key, source in used
+        if (percent := _percent(source.get("current") or {}, targets.get(key, {}))) is not None
     ]
     return max(loads, default=None)
+
+
+def _sources(metrics: Sequence[Manifest] | None) -> list[tuple[tuple[str, ...], Manifest]]:
+    """Return the metrics that are an average over the pods, each by what it measures."""
+    return [
+        ((kind, *map(str, (source.get(part) for part in ("name", "container", "metric")))), source)
+        for metric in metrics or ()
+        for kind in ("resource", "containerResource", "pods")
+        if (source := metric.get(kind))
+    ]
+
+
+def _percent(current: Manifest, target: Manifest) -> int | None:
+    if target.get("averageUtilization") and current.get("averageUtilization") is not None:
+        return -(-100 * int(current["averageUtilization"]) // int(target["averageUtilization"]))
+    if target.get("averageValue") and current.get("averageValue"):
+        load = quantity.parse(str(current["averageValue"])) * 100
+        return -int(-load // quantity.parse(str(target["averageValue"])))
+    return None

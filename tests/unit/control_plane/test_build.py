@@ -29,7 +29,7 @@ replace (
 
 
 def programs(folder: Path) -> Path:
-    for name in ("etcd", "kube-apiserver", "kube-controller-manager"):
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy"):
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     return folder
@@ -82,7 +82,22 @@ def test_programs_are_cached_by_version(tmp_path: Path) -> None:
     folder = tmp_path / "serinus" / "control-plane" / "1.35.4"
     folder.mkdir(parents=True)
     programs(folder)
-    assert build.find(env) == build.Binaries(folder)
+    assert build.find(env) == build.Binaries(folder, "1.35.4")
+
+
+def test_a_cache_from_before_kube_proxy_is_built_again(tmp_path: Path) -> None:
+    folder = tmp_path / "serinus" / "control-plane" / "1.35.4"
+    folder.mkdir(parents=True)
+    (programs(folder) / "kube-proxy").unlink()
+    env = {"XDG_CACHE_HOME": str(tmp_path), "KUBERNETES_VERSION": "1.35.4"}
+    assert build.find(env) is None
+
+
+def test_assets_may_lack_kube_proxy(tmp_path: Path) -> None:
+    (programs(tmp_path) / "kube-proxy").unlink()
+    found = build.find({"KUBEBUILDER_ASSETS": str(tmp_path)})
+    assert found is not None
+    assert found.kube_proxy is None
 
 
 def test_without_go_the_refusal_says_what_to_do(

@@ -234,6 +234,24 @@ def test_an_autoscaler_that_stays_where_it_is_needs_no_words(autoscaler: Object)
     assert findings(a_spec("50"), around(autoscalers=(autoscaler,))) == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("resource", {"name": "memory"}),
+        ("containerResource", {"name": "memory", "container": "web"}),
+        ("pods", {"metric": {"name": "rps"}}),
+    ],
+)
+def test_an_autoscaler_by_amounts_for_each_pod_is_judged_too(kind: str, source: Object) -> None:
+    target = {"type": "AverageValue", "averageValue": "100Mi"}
+    autoscaler = an_autoscaler()
+    autoscaler["spec"]["metrics"] = [{kind: {**source, "target": target}}]
+    used = {kind: {**source, "current": {"averageValue": "89128960"}}}
+    autoscaler["status"]["currentMetrics"] = [used]
+    found = the_one(around(autoscalers=(autoscaler,)))
+    assert "at 85 % of its target and 3 canary pods it would scale 3 to 6" in found.message
+
+
 def test_an_autoscaler_of_other_metrics_cannot_be_judged() -> None:
     metrics = [{"type": "Pods", "pods": {"metric": {"name": "rps"}}}]
     autoscaler = an_autoscaler(90)

@@ -14,8 +14,9 @@ from serinus.cli import output
 from serinus.cli.options import ClusterOptions, DryRun, Output
 from serinus.cli.session import open_client
 from serinus.errors import InvalidInput, RefusedError, UsageError
-from serinus.install import applying, finding, manifests, removing
-from serinus.install.applying import Done
+from serinus.install import manifests
+from serinus.install.cluster import applying, finding, removing
+from serinus.install.cluster.applying import Done
 from serinus.install.kinds import shown
 from serinus.install.settings import NAMESPACE, Hold, Manifest, Settings
 from serinus.kube.client import Client

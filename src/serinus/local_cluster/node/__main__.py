@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state=given.state_folder,
         pod_cidr=given.pod_cidr,
         images=tuple(given.images),
+        services=run.Services(given.services),
         settings=Settings(node_name=given.node_name, node_address=given.node_address),
     )
     try:
@@ -62,7 +63,8 @@ def _log_plainly() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serinus.local_cluster.node",
-        description="Run the pods of a cluster as processes, and its Services as TCP balancers.",
+        description="Run the pods of a cluster as processes, and its Services as TCP balancers "
+        "unless kube-proxy does that.",
     )
     parser.add_argument("--kubeconfig", type=Path, required=True, help="how to reach the cluster")
     parser.add_argument(
@@ -75,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         "--node-address",
         default="127.0.0.1",
         help="where NodePorts are listened on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--services",
+        choices=[each.value for each in run.Services],
+        default=run.Services.OWN.value,
+        help="own: be the balancer of Services; none: leave them to kube-proxy "
+        "(default: %(default)s)",
     )
     parser.add_argument("--node-name", default=NODE_NAME, help="(default: %(default)s)")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import fcntl
 import os
 import signal
@@ -31,6 +32,15 @@ _log = structlog.get_logger("serinus.local_cluster.node")
 POD_CIDR = "127.1.0.0/16"
 
 
+class Services(enum.StrEnum):
+    """Who leads connections to a Service on to its pods."""
+
+    OWN = "own"
+    """The node itself, as a TCP balancer."""
+    NONE = "none"
+    """Someone else, such as kube-proxy: the node leaves Services alone."""
+
+
 class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the node is told when it is started."""
 
@@ -38,6 +48,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     state: Path
     pod_cidr: str = POD_CIDR
     images: tuple[Path, ...] = ()
+    services: Services = Services.OWN
     settings: Settings = Settings()
 
 
@@ -69,32 +80,21 @@ async def run(options: NodeOptions, stop: asyncio.Event | None = None) -> None:
                 pods_folder=folder.pods,
                 settings=settings,
             )
-            await _run_parts(context, stop)
+            await _run_parts(context, options.services, stop)
     finally:
         os.close(lock)
 
 
-async def _run_parts(context: NodeContext, stop: asyncio.Event) -> None:
+async def _run_parts(context: NodeContext, services: Services, stop: asyncio.Event) -> None:
     registration = Registration(context)
     agent = Agent(context, registration)
-
-    def report(service: Service, reason: str, message: str) -> None:
-        metadata = service.metadata
-        subject = Subject(kinds.SERVICES, metadata.namespace, metadata.name, metadata.uid)
-        context.recorder.record(
-            subject, reason, message, event_type="Warning", component="serinus-proxy"
-        )
-
-    proxy = ServiceProxy(
-        context.client,
-        node_addresses=(context.settings.node_address,),
-        report=report,
-        clock=context.clock,
-    )
     parts = [
         asyncio.create_task(part.run(), name=type(part).__name__)
-        for part in (context.recorder, registration, agent, proxy)
+        for part in (context.recorder, registration, agent)
     ]
+    if services is Services.OWN:
+        proxy = _service_proxy(context)
+        parts.append(asyncio.create_task(proxy.run(), name=type(proxy).__name__))
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait({stopped, *parts}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,6 +106,22 @@ async def _run_parts(context: NodeContext, stop: asyncio.Event) -> None:
         for task in (stopped, *parts):
             task.cancel()
         await asyncio.wait({stopped, *parts})
+
+
+def _service_proxy(context: NodeContext) -> ServiceProxy:
+    def report(service: Service, reason: str, message: str) -> None:
+        metadata = service.metadata
+        subject = Subject(kinds.SERVICES, metadata.namespace, metadata.name, metadata.uid)
+        context.recorder.record(
+            subject, reason, message, event_type="Warning", component="serinus-proxy"
+        )
+
+    return ServiceProxy(
+        context.client,
+        node_addresses=(context.settings.node_address,),
+        report=report,
+        clock=context.clock,
+    )
 
 
 def _stop_at_signals() -> asyncio.Event:

@@ -16,7 +16,7 @@ from serinus import errors
 from serinus.clock import Clock
 from serinus.errors import RefusedError
 from serinus.install import policy
-from serinus.install.finding import Installation
+from serinus.install.cluster.finding import Installation
 from serinus.install.kinds import BETA, INSTALLED, kind_of, shown
 from serinus.install.settings import (
     CONTROLLER,

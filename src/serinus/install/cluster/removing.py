@@ -9,8 +9,8 @@ from typing import TypeAlias
 from serinus import errors
 from serinus.clock import Clock
 from serinus.errors import RefusedError
-from serinus.install import applying
-from serinus.install.applying import POLL_MS, Done
+from serinus.install.cluster import applying
+from serinus.install.cluster.applying import POLL_MS, Done
 from serinus.install.kinds import CANARY_RELEASES, kind_of
 from serinus.install.settings import Manifest
 from serinus.kube.client import Client

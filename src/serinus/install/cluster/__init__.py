@@ -1,0 +1,1 @@
+"""An installation in a cluster: find it, apply it, remove it."""
