@@ -1,7 +1,7 @@
 """Being told when a socket can be read, for sockets that live for a few milliseconds.
 
 An event loop takes as long to begin and end watching a socket as the system needs for a small
-answer on it. On Linux all sockets of a listener are in one epoll of its own, which the loop watches.
+answer on it. On Linux all sockets of a listener are in an epoll of its own, which the loop watches.
 """
 
 from __future__ import annotations
