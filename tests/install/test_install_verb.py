@@ -9,6 +9,7 @@ from typing import Any
 import pytest_asyncio
 
 import serinus as package
+from serinus.cli.operating.letting_go import let_go
 from serinus.errors import AlreadyExists
 from serinus.install import crd, manifests
 from serinus.install.cluster import applying, finding, removing
@@ -26,7 +27,6 @@ from serinus.kube.kinds import (
     DEPLOYMENTS,
     NAMESPACES,
 )
-from serinus.process import SystemClock
 from tests.install.commands import Serinus
 from tests.install.waiting import until
 
@@ -45,7 +45,7 @@ async def clean(client: Client) -> AsyncIterator[None]:
         await client.create(NAMESPACES, {"metadata": {"name": "default"}})
     yield
     releases = await removing.releases(client)
-    await removing.delete_all(client, releases, SystemClock(), 20_000)
+    await let_go(client, releases, limit_ms=20_000)
     async for _ in removing.remove(client, let_go=None):
         pass
     await gone(client)

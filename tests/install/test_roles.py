@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from serinus.cli.operating.letting_go import let_go
 from serinus.errors import AlreadyExists, Forbidden
 from serinus.install import crd, manifests, policy, roles
 from serinus.install.cluster import applying, removing
@@ -87,7 +88,7 @@ async def client(admin: Connection) -> AsyncIterator[Client]:
                 continue
         yield made
         found = await removing.releases(made)
-        await removing.delete_all(made, found, SystemClock(), 20_000)
+        await let_go(made, found, limit_ms=20_000)
         async for _ in removing.remove(made, let_go=None):
             pass
 

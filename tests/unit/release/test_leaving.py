@@ -118,6 +118,46 @@ def test_when_the_template_was_set_back(hold_by: HoldBy) -> None:
 
 
 @HOLDS
+@pytest.mark.parametrize("moment", ["at rest", "on trial", "aborted"])
+def test_when_the_service_is_gone(hold_by: HoldBy, moment: str) -> None:
+    world = a_world(hold_by)
+    if moment != "at rest":
+        world.set_image("shop:2")
+        world.play_until(Phase.PAUSED)
+    if moment == "aborted":
+        world.give(CommandVerb.ABORT)
+        world.play()
+    world.delete(SERVICES, "shop")
+    world.quiet()
+    world.delete_release()
+    world.play(lambda done: done.decision.gone)
+    assert world.canary is None
+    assert world.ready() == {"shop:1": 3}
+
+
+@HOLDS
+def test_when_deployment_and_service_are_gone(hold_by: HoldBy) -> None:
+    world = a_world(hold_by)
+    world.delete(SERVICES, "shop")
+    world.delete(DEPLOYMENTS, "shop")
+    world.quiet()
+    world.delete_release()
+    world.play(lambda done: done.decision.gone)
+    assert world.forgotten
+
+
+def test_an_abort_takes_the_canary_away_also_without_a_service() -> None:
+    world = a_world(HoldBy.FIELD)
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    world.delete(SERVICES, "shop")
+    world.quiet()
+    world.give(CommandVerb.ABORT)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    assert world.canary is None
+
+
+@HOLDS
 def test_when_the_deployment_is_gone(hold_by: HoldBy) -> None:
     world = a_world(hold_by)
     world.delete(DEPLOYMENTS, "shop")

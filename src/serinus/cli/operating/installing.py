@@ -11,6 +11,7 @@ import typer
 import serinus
 from serinus.api.text import parse_duration
 from serinus.cli import output
+from serinus.cli.operating import letting_go
 from serinus.cli.options import ClusterOptions, DryRun, Output
 from serinus.cli.session import open_client
 from serinus.errors import InvalidInput, RefusedError, UsageError
@@ -92,9 +93,7 @@ async def uninstall(options: ClusterOptions, *, let_go: bool, limit: str, only_p
                 typer.echo(shown(manifest))
             return 0
         _say_where(client, "uninstall serinus", options.namespace or NAMESPACE)
-        leave = functools.partial(
-            removing.delete_all, client, clock=SystemClock(), limit_ms=limit_ms
-        )
+        leave = functools.partial(letting_go.let_go, client, limit_ms=limit_ms)
         removed = False
         async for done in removing.remove(client, let_go=leave if let_go else None):
             _say(done)

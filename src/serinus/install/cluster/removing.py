@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from serinus import errors
-from serinus.clock import Clock
 from serinus.errors import RefusedError
 from serinus.install.cluster import applying
-from serinus.install.cluster.applying import POLL_MS, Done
+from serinus.install.cluster.applying import Done
 from serinus.install.kinds import CANARY_RELEASES, kind_of
 from serinus.install.settings import Manifest
 from serinus.kube.client import Client
@@ -51,28 +49,6 @@ async def remove(client: Client, *, let_go: LetGo | None) -> AsyncIterator[Done]
     for manifest in sorted(parts, key=_is_definition):
         await applying.delete(client, manifest)
         yield Done(manifest, "removed")
-
-
-async def delete_all(
-    client: Client, found: Sequence[Manifest], clock: Clock, limit_ms: int
-) -> None:
-    """Delete CanaryReleases and wait until the controller has let each of them go.
-
-    Raises:
-        RefusedError: one is still there after the limit.
-    """
-    for release in found:
-        meta = release["metadata"]
-        try:
-            await client.delete(CANARY_RELEASES, meta["name"], meta["namespace"], uid=meta["uid"])
-        except errors.NotFound:
-            continue
-    deadline = clock.now_ms() + limit_ms
-    while left := await releases(client):
-        if clock.now_ms() > deadline:
-            names = ", ".join(f"{r['metadata']['namespace']}/{r['metadata']['name']}" for r in left)
-            raise RefusedError("Timeout", f"not let go yet: {names}; does the controller run?")
-        await asyncio.sleep(POLL_MS / 1000)
 
 
 def _is_definition(manifest: Manifest) -> bool:

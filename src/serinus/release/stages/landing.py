@@ -47,6 +47,9 @@ def settle(draft: Draft) -> bool:
 def _route_at_rest(draft: Draft, old_standing: int) -> bool:
     """Open the Service as soon as no pod of the old revision can be picked that is not leaving."""
     obs, now_stable = draft.obs, draft.landed
+    if obs.live.service is None:
+        # Nothing is narrowed, and what comes back in its place selects as its owner writes it.
+        return True
     plan = TrafficPlan.at_rest(now_stable.hash)
     route = follow(obs, plan, draft.now)
     if route.actions and obs.live.service is not None:

@@ -18,7 +18,7 @@ def leave(draft: Draft) -> None:
     """Take the next step towards a world without the release."""
     stage = draft.view.stage
     if stage is Stage.MISSING:
-        draft.gone = draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+        draft.gone = _route_at_rest(draft)
     elif stage is Stage.ADOPTING:
         promotion.adopting(draft)
     elif stage is Stage.ROLLING:
@@ -45,12 +45,17 @@ def _remove_canary(draft: Draft) -> None:
 
 
 def _let_out(draft: Draft) -> None:
-    if draft.obs.canary is not None or not draft.follow(
-        follow(draft.obs, TrafficPlan.at_rest(), draft.now)
-    ):
+    if draft.obs.canary is not None or not _route_at_rest(draft):
         landing.let_out(draft)
         return
     _let_go(draft, lift=True)
+
+
+def _route_at_rest(draft: Draft) -> bool:
+    """Open the Service, if it is there; return whether it is open."""
+    if draft.obs.live.service is None:
+        return True
+    return draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
 
 
 def _let_go(draft: Draft, *, lift: bool) -> None:

@@ -85,13 +85,13 @@ def remove(draft: Draft) -> bool:
         route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
-        return not route.actions and route.shown is not None
+        return not route.actions and (route.shown is not None or obs.live.service is None)
     if not _stable_can_carry(draft, target):
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
     if target.replica_count == 0:
         plan = TrafficPlan.at_rest(stable.hash)
-    if not draft.follow(follow(obs, plan, draft.now)):
+    if obs.live.service is not None and not draft.follow(follow(obs, plan, draft.now)):
         return False
     draft.set(weight_bp=0)
     draft.act(DeleteCanary())
