@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof image clean lock
+.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof generate image clean lock
 
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
@@ -65,6 +65,11 @@ type: $(STAMP) ## Check the types
 format: $(STAMP) ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+generate: $(STAMP) ## Write deploy/ and the printed references from the code
+	$(BIN)/python scripts/generate_command_reference.py
+	$(BIN)/python scripts/generate_release_reference.py
+	$(BIN)/python -m scripts.generate_install
 
 image: $(STAMP) ## Build the controller's image with CONTAINER=podman or docker
 	version=$$($(BIN)/python -c 'import serinus; print(serinus.__version__)') && \
