@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# An installed package has its bytecode; a checkout whose environment forbids to write it would compile every module
+# of every process anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof generate image clean lock
 

@@ -20,8 +20,6 @@ from serinus.local_cluster.lifecycle import LocalCluster
 from serinus.local_cluster.state_folder import StateFolder
 
 WATCHER_COUNT, EVENT_COUNT = 50, 1_000
-GET_S = 3
-"""What one run of `measure.load_rate` lasts."""
 
 
 def start_s(folder: Path) -> float:
@@ -133,7 +131,7 @@ async def main() -> None:
             spent = server_cpu_s(cluster) - before
             measure.row(
                 "GETs over TLS for each second of the server's own CPU",
-                f"{rate * GET_S / spent:,.0f}",
+                f"{rate * measure.LOAD_S / spent:,.0f}",
                 "the client shares the cores",
             )
             events = await watch_events(connection)

@@ -16,6 +16,8 @@ from typing import Any
 from serinus.process import spawn, stop
 
 ROUND_COUNT = 5
+LOAD_S = 3
+"""What one run of `load_rate` lasts."""
 
 
 def row(name: str, value: str, aim: str = "") -> None:
@@ -78,11 +80,11 @@ async def until_connectable(host: str, port: int, limit_s: float = 20.0) -> None
         return
 
 
-def load_rate(url: str, *options: str, duration: str = "3s") -> float:
+def load_rate(url: str, *options: str) -> float:
     """Return the whole answers a second that `serinus load` got, from a process of its own."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "serinus", "load", url, "--duration", duration),
+            *(sys.executable, "-m", "serinus", "load", url, "--duration", f"{LOAD_S}s"),
             *("--connections", "32", "-o", "json", *options),
         ],
         capture_output=True,

@@ -38,7 +38,7 @@ async def run(binaries: Binaries, listening: socket.socket | None, way_in: str) 
             kubeconfig = _for_outside(plane, listening)
             if reason := kube_proxy.missing(binaries):
                 _say(f"NO KUBE-PROXY: {reason}; our own node plays the Services")
-            _say(f"NodePorts answer on {namespace.NODE_ADDRESS}, inside: {way_in} curl ADDRESS")
+            _say(f"NodePorts answer inside: {way_in} curl {namespace.NODE_ADDRESS}:PORT")
         print(kubeconfig, flush=True)
         await ended.wait()
 

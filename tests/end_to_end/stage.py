@@ -51,7 +51,9 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "NO_COLOR": "1"}
+        # As installed: with the bytecode of every module, which an environment may forbid to write.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, "KUBECONFIG": str(self.kubeconfig), "NO_COLOR": "1"}
 
     def command(self, program: str, *arguments: str | Path) -> list[str]:
         extra = [f"--cache-dir={self._cache}"] if program == "kubectl" else []

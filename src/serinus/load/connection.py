@@ -15,6 +15,7 @@ import asyncio
 import enum
 import errno
 import os
+import select
 import socket
 import ssl
 import sys
@@ -77,6 +78,7 @@ class Connection:
         "_loop",
         "_out",
         "_owner",
+        "_readable",
         "_reading",
         "_response",
         "_sock",
@@ -94,6 +96,7 @@ class Connection:
         self._target = target
         self._owner = owner
         self._sock: socket.socket | ssl.SSLSocket | None = None
+        self._readable: select.poll | None = None
         self._response = ResponseReader()
         self._out: bytes | memoryview = b""
         self._wrote_ns = 0
@@ -164,6 +167,12 @@ class Connection:
         sock = self._sock
         if sock is None:
             return False
+        # To be told that there is nothing costs less than the exception of a read that finds it.
+        if self._readable is None:
+            self._readable = select.poll()
+            self._readable.register(sock, select.POLLIN)
+        if not self._readable.poll(0):
+            return True
         try:
             sock.recv(_READ_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -174,8 +183,10 @@ class Connection:
         return False
 
     def _finish(self, outcome: Outcome, detail: str = "") -> None:
-        if outcome in {Outcome.ANSWERED, Outcome.HTTP_ERROR} and (
-            self._response.reusable and self._owner.kind is ConnectionKind.KEEP_ALIVE
+        if (
+            self._response.reusable
+            and self._owner.kind is ConnectionKind.KEEP_ALIVE
+            and (outcome is Outcome.ANSWERED or outcome is Outcome.HTTP_ERROR)
         ):
             self.state = State.IDLE
         else:
@@ -263,7 +274,7 @@ class Connection:
             # An answer that came before the error was read by now: readers run before writers.
             self._broken(e)
             return
-        if self.state in {State.CONNECTING, State.HANDSHAKING}:
+        if self.state is not State.SENDING:
             self._note_port(sock)
         self.state = State.SENDING
         self._await_readable()

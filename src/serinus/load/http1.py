@@ -7,8 +7,11 @@ not HTTP. The result does not depend on how the bytes were cut into pieces.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Callable
+
+import msgspec
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
@@ -18,6 +21,8 @@ _PREFIX = b"HTTP/1."
 _HEAD_MAX = 65_536
 _LINE_MAX = 8_192
 _INTERIM_MAX = 10
+_HEADS_MAX = 64
+"""How many heads are remembered: the answers of a run differ, if at all, in their date."""
 
 
 class Progress(enum.Enum):
@@ -107,23 +112,16 @@ class ResponseReader:
             if len(buffer) > _HEAD_MAX:
                 raise ValueError(f"the head of the answer is longer than {_HEAD_MAX} bytes")
             return False
-        lines = bytes(buffer[: end.start()]).split(b"\n")
+        head = _read_head(bytes(buffer[: end.start()]))
         del buffer[: end.end()]
         self._scanned = 0
-        minor = self._status_line(lines[0].rstrip(b"\r"))
-        self.headers = _fields(lines[1:])
+        self.status = head.status
+        self.headers = head.headers
         if self.status < 200:
             self._interim()
         else:
-            self._frame(minor)
+            self._frame(head)
         return True
-
-    def _status_line(self, line: bytes) -> int:
-        match = _STATUS_LINE.fullmatch(line)
-        if match is None:
-            raise ValueError(f"not a status line: {line[:60]!r}")
-        self.status = int(match[2])
-        return int(match[1])
 
     def _interim(self) -> None:
         """Pass over 100 and 103; 101 answers a question that was never asked."""
@@ -131,24 +129,18 @@ class ResponseReader:
         if self.status == 101 or self._interim_count > _INTERIM_MAX:
             raise ValueError(f"unasked interim answer {self.status}")
 
-    def _frame(self, minor: int) -> None:
+    def _frame(self, head: _Head) -> None:
         """Find how the body ends (RFC 9112, 6.3)."""
-        options = _tokens(self.headers.get(b"connection", b""))
-        if minor == 1:
-            self._keep_alive = b"close" not in options
-        else:
-            self._keep_alive = b"keep-alive" in options and b"close" not in options
-        coding = self.headers.get(b"transfer-encoding")
-        length = self.headers.get(b"content-length")
+        self._keep_alive = head.keep_alive
         if not self.has_body or self.status in {204, 304}:
             self._done = True
-        elif coding is not None:
+        elif head.coding is not None:
             # Both headers, or a coding in HTTP/1.0: framing that is not to be trusted twice.
-            self._keep_alive = self._keep_alive and length is None and minor == 1
-            chunked = _tokens(coding)[-1:] == [b"chunked"]
+            self._keep_alive = head.keep_alive and head.length is None and head.minor == 1
+            chunked = _tokens(head.coding)[-1:] == [b"chunked"]
             self._step = self._chunk_size if chunked else self._until_close
-        elif length is not None:
-            self._rest = _content_length(length)
+        elif head.length is not None:
+            self._rest = _content_length(head.length)
             self._step = self._sized
         else:
             self._step = self._until_close
@@ -220,6 +212,37 @@ class ResponseReader:
         return True
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """What a head says; `headers` is shared by all answers with this head: do not change it."""
+
+    minor: int
+    status: int
+    headers: dict[bytes, bytes]
+    keep_alive: bool
+    coding: bytes | None
+    length: bytes | None
+
+
+@functools.lru_cache(_HEADS_MAX)
+def _read_head(head: bytes) -> _Head:
+    first, *lines = head.split(b"\n")
+    first = first.rstrip(b"\r")
+    match = _STATUS_LINE.fullmatch(first)
+    if match is None:
+        raise ValueError(f"not a status line: {first[:60]!r}")
+    headers = _fields(lines)
+    minor = int(match[1])
+    options = _tokens(headers.get(b"connection", b""))
+    return _Head(
+        minor=minor,
+        status=int(match[2]),
+        headers=headers,
+        keep_alive=b"close" not in options and (minor == 1 or b"keep-alive" in options),
+        coding=headers.get(b"transfer-encoding"),
+        length=headers.get(b"content-length"),
+    )
+
+
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
     """Return the header fields with small names; repeated ones are joined by a comma."""
     fields: dict[bytes, bytes] = {}
@@ -244,6 +267,8 @@ def _tokens(value: bytes) -> list[bytes]:
 
 def _content_length(value: bytes) -> int:
     """Read the length; a list of equal numbers counts as one (RFC 9112, 6.3)."""
+    if value.isdigit() and len(value) <= 18:
+        return int(value)
     numbers = {number.strip() for number in value.split(b",")}
     number = numbers.pop()
     if numbers or not number.isdigit() or len(number) > 18:

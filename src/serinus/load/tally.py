@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from hdrh.histogram import HdrHistogram
-
 from serinus.load.connection import Exchange
+from serinus.load.histogram import Histogram
 from serinus.load.http1 import ResponseReader
 from serinus.load.outcome import OUTCOMES, ConnectionKind, Outcome
 from serinus.load.plan import LoadPlan
 from serinus.load.record import Record, Row
 from serinus.load.report import Bucket, Latency, PopulationReport, VersionReport
 
-_LATENCY_MAX_US = 3_600_000_000
+_SHARES = (0.5, 0.9, 0.99, 0.999, 1.0)
 _VERSIONS_MAX = 64
 _OTHER = "other"
 
@@ -48,20 +47,21 @@ class Tally:
         self.http_errors: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.examples: dict[Outcome, str] = {}
-        self.late_starts = _histogram()
-        self.latencies = _histogram()
-        self._by_version: dict[str, HdrHistogram] = {}
+        self.late_starts = Histogram()
+        self.latencies = Histogram()
+        self._by_version: dict[str, Histogram] = {}
         self._answered: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._failed: Counter[int] = Counter()
 
     def version_of(self, response: ResponseReader) -> str:
         """Return the version of an answer; beyond 64 different ones it is `other`."""
         version = self._source.read(response)
-        if version in self._by_version or len(self._by_version) < _VERSIONS_MAX:
-            self._by_version.setdefault(version, _histogram())
+        if version in self._by_version:
             return version
-        self._by_version.setdefault(_OTHER, _histogram())
-        return _OTHER
+        if len(self._by_version) >= _VERSIONS_MAX:
+            version = _OTHER
+        self._by_version.setdefault(version, Histogram())
+        return version
 
     def count(
         self,
@@ -79,13 +79,13 @@ class Tally:
         self.ended_count += 1
         second = (ended_ns - self._started_ns) // 1_000_000_000
         version = ""
-        self.late_starts.record_value(_us(exchange.started_ns - exchange.intended_ns))
+        self.late_starts.add(_us(exchange.started_ns - exchange.intended_ns))
         if outcome is Outcome.ANSWERED:
             version = self.version_of(response)
             population.versions[version] += 1
             latency_us = _us(ended_ns - exchange.intended_ns)
-            self.latencies.record_value(latency_us)
-            self._by_version[version].record_value(latency_us)
+            self.latencies.add(latency_us)
+            self._by_version[version].add(latency_us)
             self._answered[second][version] += 1
         elif outcome is not Outcome.ABANDONED:
             self._failed[second] += 1
@@ -166,21 +166,14 @@ class Tally:
         )
 
 
-def latency_of(histogram: HdrHistogram) -> Latency | None:
+def latency_of(histogram: Histogram) -> Latency | None:
     """Read the quantiles of a histogram of microseconds; `None` when it is empty."""
-    if histogram.get_total_count() == 0:
-        return None
-    quantiles = histogram.get_percentile_to_value_dict([50, 90, 99, 99.9])
-    p50, p90, p99, p999 = (quantiles[q] / 1000 for q in (50, 90, 99, 99.9))
-    return Latency(p50, p90, p99, p999, histogram.get_max_value() / 1000)
-
-
-def _histogram() -> HdrHistogram:
-    return HdrHistogram(1, _LATENCY_MAX_US, 3)
+    quantiles_us = histogram.quantiles(_SHARES)
+    return Latency(*(us / 1000 for us in quantiles_us)) if quantiles_us else None
 
 
 def _us(duration_ns: int) -> int:
-    return min(max(duration_ns // 1000, 1), _LATENCY_MAX_US)
+    return max(duration_ns // 1000, 1)
 
 
 def _named(outcomes: Mapping[Outcome, int]) -> dict[str, int]:

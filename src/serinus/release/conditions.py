@@ -68,6 +68,18 @@ def outlook(
     )
 
 
+def with_trouble(before: Outlook, reason: str, message: str, now: Instant) -> Outlook:
+    """Return what to show of a release that cannot go on; its phase stays what it was.
+
+    The phase says what to do next, so it must outlive what a person has to mend.
+    """
+    trouble = Condition(DEGRADED, status=True, reason=reason, message=message)
+    earlier = {c.type: c for c in before.conditions}
+    dated = _dated(trouble, earlier.get(DEGRADED), before.generation, now)
+    kept = [c for c in before.conditions if c.type != DEGRADED]
+    return msgspec.structs.replace(before, conditions=(*kept, dated))
+
+
 def in_force_weight(obs: Observation) -> int:
     """Return the share of new connections that the canary gets by now, in basis points."""
     canary = None if obs.canary is None else _hash_of(obs)

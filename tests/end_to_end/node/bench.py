@@ -129,6 +129,7 @@ async def node(
     *,
     images: Sequence[Path] = (),
     network: Network | None = None,
+    services: run.Services = run.Services.OWN,
 ) -> AsyncIterator[None]:
     """Run a node in this process."""
     network = network or LOOPBACK
@@ -137,6 +138,7 @@ async def node(
         state=state,
         images=tuple(images),
         pod_cidr=network.pod_cidr,
+        services=services,
         settings=msgspec.structs.replace(QUICK, node_address=network.node_address),
     )
     stop = asyncio.Event()

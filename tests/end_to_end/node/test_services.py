@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from serinus.kube import kinds
+from serinus.local_cluster.node.run import Services
 from tests.end_to_end.node import bench
 from tests.end_to_end.node.bench import Bench, Network
 from tests.end_to_end.node.shop import a_deployment, a_service, ask, until_answered_by
@@ -50,6 +51,27 @@ async def test_a_node_port_reaches_every_ready_pod_and_refuses_when_there_is_non
     await until_refused(network.node_address, port)
     await scale(served, 2)
     assert pods.isdisjoint(await until_answered_by(network.node_address, port, 2))
+
+
+async def test_a_node_that_leaves_services_alone_listens_for_none(
+    kubeconfig: Path, idle_bench: Bench, network: Network
+) -> None:
+    state, alone = idle_bench.state, Services.NONE
+    async with bench.node(kubeconfig, state, network=network, services=alone):
+        await create(idle_bench, kinds.DEPLOYMENTS, a_deployment(1))
+        service = await create(idle_bench, kinds.SERVICES, a_service())
+        port = service["spec"]["ports"][0]["nodePort"]
+        await bench.until_true(lambda: has_endpoint(idle_bench))
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await ask(network.node_address, port)
+    # The same Service is reached as soon as a node serves it.
+    async with bench.node(kubeconfig, state, network=network):
+        await until_answered_by(network.node_address, port, 1)
+
+
+async def has_endpoint(served: Bench) -> bool:
+    slices = (await served.client.list(kinds.ENDPOINT_SLICES, served.namespace)).items
+    return any(e["conditions"]["ready"] for s in slices for e in s.get("endpoints") or ())
 
 
 async def all_pods(served: Bench) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from serinus import errors
 from serinus.controller.kubernetes import record
 from serinus.controller.kubernetes.caches import Caches
 from serinus.controller.kubernetes.own_writes import OwnWrites
-from serinus.controller.kubernetes.records import Place, records
+from serinus.controller.kubernetes.place import Place
+from serinus.controller.kubernetes.records import records
 from serinus.controller.ports import Snapshot, Stored
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+import msgspec
+
 from serinus.controller.kubernetes.caches import SERVICE_NAME_LABEL, Caches
 from serinus.controller.kubernetes.record import DATA_KEY, is_record
 from serinus.kube import kinds
@@ -26,7 +28,7 @@ def listen(caches: Caches, concern: Callable[[Key], None]) -> None:
 
         caches.listen(kind, hear)
 
-    follow(kinds.CANARY_RELEASES, lambda _, found: (_key(found),))
+    follow(kinds.CANARY_RELEASES, _of_release)
     follow(kinds.CONFIG_MAPS, _of_record)
     follow(kinds.LEASES, _of_lease)
     follow(kinds.DEPLOYMENTS, _of_deployment)
@@ -49,6 +51,12 @@ def _key(found: Manifest) -> Key:
     return meta["namespace"], meta["name"]
 
 
+def _of_release(caches: Caches, found: Manifest) -> list[Key]:
+    """Return the release and its rivals for the same Deployment."""
+    target = ((found.get("spec") or {}).get("targetRef") or {}).get("name", "")
+    return [_key(found), *_of_target(caches, found["metadata"]["namespace"], target)]
+
+
 def _of_record(_: Caches, found: Manifest) -> list[Key]:
     """Return the release of a record in a ConfigMap, by the name in the record itself."""
     if not is_record(found):
@@ -59,8 +67,6 @@ def _of_record(_: Caches, found: Manifest) -> list[Key]:
 
 def record_of(found: Manifest) -> str:
     """Return which release a ConfigMap records, or nothing where it cannot be read."""
-    import msgspec
-
     try:
         body = msgspec.json.decode((found.get("data") or {}).get(DATA_KEY) or "{}")
         return str(body["metadata"]["name"])

@@ -72,12 +72,16 @@ class Report:
             exc_info=None if expected else error,
         )
 
-    def degraded(self, key: Key, reason: str, message: str) -> None:
+    def degraded(
+        self, key: Key, reason: str, message: str, found: Mapping[str, Any] | None
+    ) -> None:
         """Tell of a release that cannot go on by itself."""
         self._meters.notes.labels(reason, Severity.WARNING.value).inc()
         self._phases[key] = Phase.DEGRADED
         self._meters.phase(key, Phase.DEGRADED)
         _log.warning(message, release=_name(key), reason=reason)
+        if found is not None:
+            self._recorder.record(_subject(found), reason, message, event_type="Warning")
 
     def forget(self, key: Key) -> None:
         """Drop what was known of a release that is gone."""
@@ -98,10 +102,13 @@ class Report:
             reason=note.reason.value,
         )
         if found is not None:
-            meta = found["metadata"]
-            subject = Subject(CANARY_RELEASES, meta["namespace"], meta["name"], meta["uid"])
             kind: Any = "Warning" if note.severity is Severity.WARNING else "Normal"
-            self._recorder.record(subject, note.reason.value, note.message, event_type=kind)
+            self._recorder.record(_subject(found), note.reason.value, note.message, event_type=kind)
+
+
+def _subject(found: Mapping[str, Any]) -> Subject:
+    meta = found["metadata"]
+    return Subject(CANARY_RELEASES, meta["namespace"], meta["name"], meta["uid"])
 
 
 def _name(key: Key) -> str:

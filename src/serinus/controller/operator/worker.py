@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import msgspec
@@ -20,6 +21,7 @@ from serinus.controller.reconcile import Round, reconcile
 from serinus.controller.showing import Showing
 from serinus.errors import Retry
 from serinus.kube import kinds
+from serinus.release.conditions import with_trouble
 from serinus.release.model import Phase
 
 RECHECK_MS = 30_000
@@ -82,14 +84,12 @@ class Worker:
     async def _round(self, cluster: KubernetesCluster, key: Key, stored: Stored) -> None:
         release, name = stored.release, key[1]
         rival = self._rival(key, release)
+        if rival and release.leaving:
+            await cluster.forget(name)
+            self._forget(key)
+            return
         if rival:
-            await self._degrade(
-                cluster,
-                stored,
-                "TwoReleases",
-                f"CanaryRelease {rival} is older and names Deployment {release.spec.target} too: "
-                "delete one of them",
-            )
+            await self._refuse(cluster, stored, rival)
             return
         if self._caches.get(kinds.CANARY_RELEASES, *key) is None:
             # A release that was begun without an operator: its record moves into the object.
@@ -148,23 +148,45 @@ class Worker:
                 reason, words = "Defect", f"{type(error).__name__}: {error}"
         self._report.defect(key, reason, error)
         self._queue.add_after(key, REFUSED_RETRY_MS)
+        # What is wrong with it may be that it cannot be written.
+        with contextlib.suppress(errors.SerinusError):
+            await self._show_trouble(cluster, key, reason, words)
+
+    async def _show_trouble(
+        self, cluster: KubernetesCluster, key: Key, reason: str, message: str
+    ) -> None:
+        """Say in the status why a release does not go on."""
+        found = self._caches.get(kinds.CANARY_RELEASES, *key)
         try:
             stored = await cluster.load(key[1])
-            if stored is not None:
-                await self._degrade(cluster, stored, reason, words)
-        except (TimeoutError, errors.SerinusError):
-            # What is wrong with it may be that it cannot be read or written.
+        except errors.InvalidInput:
+            await cluster.records.refuse(key[1], message)
             return
-
-    async def _degrade(
-        self, cluster: KubernetesCluster, stored: Stored, reason: str, message: str
-    ) -> None:
+        if stored is None:
+            return
         release = stored.release
+        shown = with_trouble(release.outlook, reason, message, self._clock.now_ms())
+        if shown == release.outlook:
+            return
+        self._report.degraded(key, reason, message, found)
+        saved = msgspec.structs.replace(release, outlook=shown)
+        await cluster.save(msgspec.structs.replace(stored, release=saved))
+
+    async def _refuse(self, cluster: KubernetesCluster, stored: Stored, rival: str) -> None:
+        """Refuse a second release of one Deployment; it has never begun."""
+        release = stored.release
+        message = (
+            f"CanaryRelease {rival} is older and names Deployment {release.spec.target} too: "
+            "delete one of them"
+        )
         status = msgspec.structs.replace(release.status, phase=Phase.DEGRADED, message=message)
         if status == release.status:
             return
-        self._report.degraded((release.namespace, release.name), reason, message)
-        saved = msgspec.structs.replace(release, status=status)
+        key = release.namespace, release.name
+        found = self._caches.get(kinds.CANARY_RELEASES, *key)
+        self._report.degraded(key, "TwoReleases", message, found)
+        shown = with_trouble(release.outlook, "TwoReleases", message, self._clock.now_ms())
+        saved = msgspec.structs.replace(release, status=status, outlook=shown)
         await cluster.save(msgspec.structs.replace(stored, release=saved))
 
     def _forget(self, key: Key) -> None:

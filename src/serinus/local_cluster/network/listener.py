@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import socket
 from collections.abc import Callable
 
 from serinus import errors
-from serinus.local_cluster.network.accepting import Accepting, accept
+from serinus.local_cluster.network.accepting import Acceptor
 from serinus.local_cluster.network.balancer import Balancer
 from serinus.local_cluster.network.services import Address
-from serinus.local_cluster.network.splice import ClientSide, Splice
+from serinus.local_cluster.network.splice import Splice
 
 _BACKLOG_COUNT = 4096
 
@@ -38,13 +37,13 @@ class Listener:
     ) -> None:
         self.address = address
         self.balancer = balancer
-        self._server: Accepting | None = None
+        self._acceptor: Acceptor | None = None
         self._splice = Splice(asyncio.get_running_loop(), balancer.choose, failed)
 
     @property
     def is_open(self) -> bool:
         """Whether connections are taken."""
-        return self._server is not None
+        return self._acceptor is not None
 
     @property
     def connection_count(self) -> int:
@@ -57,7 +56,7 @@ class Listener:
         Raises:
             AddressError: somebody else has the address, or it is not ours to take.
         """
-        if self._server is not None:
+        if self._acceptor is not None:
             return
         family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         listener = socket.socket(family)
@@ -67,20 +66,20 @@ class Listener:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
             listener.bind(self.address)
-            self._server = await accept(listener, lambda: ClientSide(self._splice), _BACKLOG_COUNT)
+            self._acceptor = Acceptor(listener, self._splice.take, _BACKLOG_COUNT)
         except OSError as e:
             listener.close()
             raise AddressError(self.address, e) from e
 
     def close(self) -> None:
         """Refuse new connections; those that are there stay."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
+            self._splice.release()
 
     def cut(self) -> None:
         """End all connections."""
         self.close()
-        for side in list(self._splice.open):
-            with contextlib.suppress(OSError):
-                side.cut()
+        for connection in tuple(self._splice.open):
+            connection.cut()

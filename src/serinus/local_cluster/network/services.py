@@ -66,6 +66,9 @@ def usable_addresses(
     ready: set[Address] = set()
     leaving: set[Address] = set()
     for each in slices:
+        if each.address_type == "FQDN":
+            # A name is nobody's to resolve here, nor for kube-proxy.
+            continue
         ports = [
             p.port
             for p in each.ports or ()

@@ -54,7 +54,7 @@ class Server:
         logs = PodLogs(live, self._folder.pods)
         live.load()
         guard = Guard(self._folder.read_or_make_token(), USER)
-        front = self._front = https.Front(Dispatch(live, logs), guard, logs)
+        front = self._front = https.Front(Dispatch(live, logs), guard, logs, clock)
         if port is not None:
             wanted: Sequence[int] = (port,)
         else:

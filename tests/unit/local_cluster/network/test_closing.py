@@ -6,6 +6,11 @@ import asyncio
 import random
 import socket
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import pytest
+import uvloop
 
 from serinus.local_cluster.network.balancer import Balancer
 from serinus.local_cluster.network.listener import Listener
@@ -17,8 +22,7 @@ CLIENT_COUNT = 8
 
 class Answering(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.transport.write(b"ok" if data else b"")
@@ -46,7 +50,18 @@ def free_port() -> int:
         return port
 
 
-async def test_no_client_hangs_when_the_listener_closes_while_it_connects() -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_no_client_hangs_when_the_listener_closes_while_it_connects(
+    run: Callable[[Coroutine[Any, Any, Counter[str]]], Counter[str]],
+) -> None:
+    seen = run(outcomes_of_closing())
+    assert seen["hung"] == 0, seen
+    assert seen["answered"] > 0
+    assert seen["refused"] > 0
+
+
+async def outcomes_of_closing() -> Counter[str]:
+    """Close a listener at several moments of its clients' connecting; count what they saw."""
     loop = asyncio.get_running_loop()
     backend = await loop.create_server(Answering, "127.0.0.1", 0)
     endpoint = backend.sockets[0].getsockname()
@@ -63,6 +78,4 @@ async def test_no_client_hangs_when_the_listener_closes_while_it_connects() -> N
         listener.close()
         seen.update(await asyncio.gather(*clients))
     backend.close()
-    assert seen["hung"] == 0, seen
-    assert seen["answered"] > 0
-    assert seen["refused"] > 0
+    return seen

@@ -53,6 +53,13 @@ def test_with_no_ready_endpoint_the_leaving_ones_that_still_serve_are_used() -> 
     assert found == (("10.244.0.2", 80),)
 
 
+def test_endpoints_that_are_names_are_nobodys_to_resolve() -> None:
+    named = msgspec.structs.replace(
+        a_slice(an_endpoint("shop.example", **READY)), address_type="FQDN"
+    )
+    assert usable_addresses([named], "http") == ()
+
+
 def test_unknown_conditions_count_as_ready() -> None:
     assert usable_addresses([a_slice({"addresses": ["10.244.0.2"]})], "http") == (
         ("10.244.0.2", 80),

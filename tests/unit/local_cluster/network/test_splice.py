@@ -8,16 +8,19 @@ import functools
 import hashlib
 import os
 import random
+import resource
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 import uvloop
 
+from serinus.local_cluster.network import splice
 from serinus.local_cluster.network.balancer import Balancer
 from serinus.local_cluster.network.listener import AddressError, Listener
+from serinus.local_cluster.network.readiness import OfLoop
 from serinus.local_cluster.network.services import Address
 from serinus.process import SystemClock
 
@@ -26,9 +29,11 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 MIB = 1024 * 1024
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def on_loop(request: pytest.FixtureRequest) -> Runner:
-    run = asyncio.run if request.param == "asyncio" else uvloop.run
+@pytest.fixture(params=["asyncio", "uvloop", "without epoll"])
+def on_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    run = uvloop.run if request.param == "uvloop" else asyncio.run
+    if request.param == "without epoll":
+        monkeypatch.setattr(splice, "readiness", OfLoop)
 
     async def limited(work: Coroutine[Any, Any, None]) -> None:
         async with asyncio.timeout(30):
@@ -77,6 +82,17 @@ async def until(condition: Callable[[], bool]) -> None:
             if condition():
                 return
             await asyncio.sleep(0.005)
+
+
+async def ask(address: Address, client: socket.socket | None = None) -> bytes:
+    """Say hello and nothing more; return the first bytes of the answer."""
+    loop = asyncio.get_running_loop()
+    with client or socket.socket() as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, address)
+        await loop.sock_sendall(sock, b"hello")
+        sock.shutdown(socket.SHUT_WR)
+        return await loop.sock_recv(sock, 100)
 
 
 async def answer_with_digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -186,11 +202,9 @@ def test_an_endpoint_may_end_its_direction_first_and_still_hear_the_client(
 def test_a_dead_endpoint_is_a_reset_for_the_client(on_loop: Runner) -> None:
     async def scenario() -> None:
         async with proxied(("127.0.0.1", free_port())) as listener:
-            reader, writer = await asyncio.open_connection(*listener.address)
-            writer.write(b"hello")
+            # It may come before the client has looked whether it is connected.
             with pytest.raises(ConnectionResetError):
-                await reader.read()
-            writer.close()
+                await ask(listener.address)
 
     on_loop(scenario())
 
@@ -261,6 +275,100 @@ def test_without_endpoints_connections_are_refused_and_open_ones_live_on(on_loop
             _, second = await asyncio.open_connection(*listener.address)
             second.close()
             writer.close()
+
+    on_loop(scenario())
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as probe:
+        lowest_free = probe.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_who_comes_while_no_descriptor_is_left_is_served_when_there_is_one(
+    on_loop: Runner,
+) -> None:
+    async def scenario() -> None:
+        async with endpoint(answer_with_digest) as there, proxied(there) as listener:
+            loop = asyncio.get_running_loop()
+            with socket.socket() as client:
+                client.setblocking(False)
+                with no_descriptor_left():
+                    await loop.sock_connect(client, listener.address)
+                    await loop.sock_sendall(client, b"hello")
+                    client.shutdown(socket.SHUT_WR)
+                    # By then the listener has found out that it cannot take the client.
+                    for _ in range(5):
+                        await asyncio.sleep(0)
+                answer = await loop.sock_recv(client, 100)
+                assert answer == hashlib.sha256(b"hello").digest()
+
+    on_loop(scenario())
+
+
+def test_a_client_for_whose_endpoint_no_descriptor_is_left_is_reset(on_loop: Runner) -> None:
+    async def scenario() -> None:
+        async with endpoint(answer_with_digest) as there, proxied(there) as listener:
+            spare = socket.socket()
+            with socket.socket() as client, no_descriptor_left():
+                spare.close()
+                with pytest.raises(ConnectionResetError):
+                    await ask(listener.address, client)
+
+    on_loop(scenario())
+
+
+def test_an_endpoint_that_is_far_is_waited_for(on_loop: Runner) -> None:
+    async def scenario() -> None:
+        # A full queue: the kernel answers the next connection when one of the queue was taken.
+        with socket.socket() as far, contextlib.ExitStack() as stack:
+            far.bind(("127.0.0.1", 0))
+            far.listen(0)
+            far.setblocking(False)
+            filling = [stack.enter_context(socket.socket()) for _ in range(4)]
+            for each in filling:
+                each.setblocking(False)
+                each.connect_ex(far.getsockname())
+            async with proxied(far.getsockname()) as listener:
+                reader, writer = await asyncio.open_connection(*listener.address)
+                writer.write(b"hello")
+                loop = asyncio.get_running_loop()
+                heard = b""
+                while heard != b"hello":
+                    taken, _ = await loop.sock_accept(far)
+                    stack.enter_context(taken)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(0.1):
+                            heard = await loop.sock_recv(taken, 5)
+                await loop.sock_sendall(taken, b"welcome")
+                assert await reader.readexactly(7) == b"welcome"
+                writer.close()
+
+    on_loop(scenario())
+
+
+def test_a_client_that_leaves_while_its_endpoint_is_far_is_forgotten(on_loop: Runner) -> None:
+    async def scenario() -> None:
+        with socket.socket() as far, contextlib.ExitStack() as stack:
+            far.bind(("127.0.0.1", 0))
+            far.listen(0)
+            filling = [stack.enter_context(socket.socket()) for _ in range(4)]
+            for each in filling:
+                each.setblocking(False)
+                each.connect_ex(far.getsockname())
+            async with proxied(far.getsockname()) as listener:
+                client = socket.create_connection(listener.address)
+                await until(lambda: listener.connection_count == 1)
+                linger = struct.pack("ii", 1, 0)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                client.close()
+                await until(lambda: listener.connection_count == 0)
 
     on_loop(scenario())
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import Protocol, cast
 
-from serinus.local_cluster.images.web.requests import Request, RequestError, RequestReader
+from serinus.local_cluster.http1 import Request, RequestError, RequestReader
 
 _PAUSE_ABOVE = 65_536
 _LAST_READ_S = 1.0
@@ -130,13 +130,13 @@ class Connection(asyncio.Protocol):
         if self._paused and self._transport is not None:
             self._transport.resume_reading()
             self._paused = False
-        if self._reader.begun() is not None and self._transport is not None:
+        if self._reader.invites_body() and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, request: Request) -> None:
         status, headers, body = self._server.answer(request)
         keep_alive = request.keep_alive and not self._server.draining
-        head_only = request.method == b"HEAD"
+        head_only = request.head.method == "HEAD"
         self._send(status, headers, body, keep_alive=keep_alive, head_only=head_only)
 
     def _send(

@@ -9,12 +9,13 @@ import signal
 import socket
 import sys
 
+from serinus.local_cluster.http1 import Request
 from serinus.local_cluster.images.web.connection import Connection, draw
 from serinus.local_cluster.images.web.options import Options
-from serinus.local_cluster.images.web.requests import Request
 
 BACKLOG_COUNT = 4096
 _LAST_ANSWERS_S = 30.0
+_METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
 class WebServer:
@@ -49,9 +50,9 @@ class WebServer:
     def answer(self, request: Request) -> tuple[int, bytes, bytes]:
         """Return status, header lines and body."""
         self._answered_count += 1
-        if not request.supported:
+        if request.head.method not in _METHODS:
             return 405, self._headers + b"Allow: GET, HEAD, POST\r\n", b""
-        if request.path == b"/healthz":
+        if request.head.target.partition("?")[0] == "/healthz":
             return 200, self._headers, b'{"status": "ok"}\n'
         if draw(self._options.error_share):
             return 500, self._headers, b'{"error": "asked for by SERINUS_WEB_ERROR_PERCENT"}\n'

@@ -41,7 +41,7 @@ def wish_of(headers: Mapping[str, str]) -> Wish:
     Raises:
         Invalid: none can be met.
     """
-    accept = headers.get("Accept", "")
+    accept = headers.get("accept", "")
     if not accept or accept in _ANY_JSON:
         return _PLAIN
     for entry in accept.split(","):

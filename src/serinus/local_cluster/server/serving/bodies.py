@@ -20,7 +20,7 @@ _PATCH_TYPES = {kind.value: kind for kind in PatchType}
 
 def media_type(call: Call) -> str:
     """Return the content type without its parameters."""
-    return call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return call.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def manifest(call: Call) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request."""
+    """A request; headers are found by their names in small letters."""
 
     method: str
     segments: tuple[str, ...]
@@ -81,7 +82,8 @@ def json_reply(document: Any, status: int = 200) -> Reply:
     return Reply(msgspec.json.encode(document), status)
 
 
-def parse_target(raw: str) -> tuple[tuple[str, ...], dict[str, str]]:
+@functools.lru_cache(256)
+def parse_target(raw: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """Split a request target into unquoted path segments and the query."""
     path, _, query = raw.partition("?")
     segments = tuple(part for part in path.split("/") if part)

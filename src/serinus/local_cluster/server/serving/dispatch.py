@@ -96,7 +96,7 @@ class Dispatch:
                 return answers.encoded(discovery.version(), call)
             case (name, *rest) if name in _HEALTH and len(rest) <= 1:
                 return Reply(b"ok", content_type=_TEXT)
-            case ("openapi", "v2") if openapi_v2.ASKED_FOR in call.headers.get("Accept", ""):
+            case ("openapi", "v2") if openapi_v2.ASKED_FOR in call.headers.get("accept", ""):
                 return Reply(openapi_v2.document(), content_type=openapi_v2.MEDIA_TYPE)
             case ("openapi", "v2"):
                 return answers.encoded(self._openapi.version_2(), call)
@@ -113,7 +113,7 @@ class Dispatch:
         segments = call.segments
         core = segments[0] == "api"
         if len(segments) == 1:
-            accept = call.headers.get("Accept", "")
+            accept = call.headers.get("accept", "")
             if "apidiscovery.k8s.io;v=v2;" in f"{accept};".replace(",", ";"):
                 body = msgspec.json.encode(self._discovery.aggregated(core=core))
                 return Reply(body, content_type=discovery.AGGREGATED)

@@ -30,12 +30,12 @@ class Guard:
             Forbidden: the request comes from a web page, or from another machine's name.
             Unauthorized: the token is missing or wrong.
         """
-        if "Origin" in headers:
+        if "origin" in headers:
             raise _refused("requests of web pages (with an Origin header) are refused")
-        if _host(headers.get("Host", "")) not in _LOOPBACK:
+        if _host(headers.get("host", "")) not in _LOOPBACK:
             raise _refused("requests must name 127.0.0.1, ::1 or localhost as their host")
         # Bytes that are no UTF-8 reach us as surrogates.
-        given = headers.get("Authorization", "").encode(errors="surrogateescape")
+        given = headers.get("authorization", "").encode(errors="surrogateescape")
         if hmac.compare_digest(given, self._expected):
             return self._user
         if not given and segments and segments[0] in _OPEN:

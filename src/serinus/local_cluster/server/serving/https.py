@@ -1,31 +1,29 @@
-"""HTTPS: aiohttp's low-level server, one handler, no middlewares."""
+"""HTTPS: a connection for each caller, requests turned into calls, errors into answers."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import ssl
 import sys
 import traceback
-from collections.abc import AsyncIterator, Sequence
-
-from aiohttp import web
+from collections.abc import Sequence
 
 from serinus import errors
+from serinus.clock import Clock
 from serinus.kubernetes_model import failures
+from serinus.local_cluster.http1 import Request
 from serinus.local_cluster.server.serving.call import JSON, Call, Reply, json_reply, parse_target
+from serinus.local_cluster.server.serving.connection import BODY_MAX, Connection, Stream
 from serinus.local_cluster.server.serving.dispatch import Dispatch
 from serinus.local_cluster.server.serving.guard import Guard, too_large
 from serinus.local_cluster.server.verbs.pod_logs import LogOptions, PodLogs
 from serinus.local_cluster.server.verbs.watches import Watch
 from serinus.local_cluster.state_folder import StateFolder
 
-# What etcd takes in one request by default is 1.5 MiB; the API server reads up to 3 MiB.
-_BODY_MAX = 3 * 1024 * 1024
 _RELEASED_WITHIN_S = 2.0
-# Long selectors travel in the request line; 64 KiB are enough for about a thousand names.
-_LINE_MAX = 64 * 1024
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_LAST_ANSWERS_S = 1.0
 
 
 def tls_context(folder: StateFolder) -> ssl.SSLContext:
@@ -38,22 +36,17 @@ def tls_context(folder: StateFolder) -> ssl.SSLContext:
 
 
 class Front:
-    """Turn requests into calls, and answers and streams into responses."""
+    """Turn requests into calls, and errors into answers."""
 
-    def __init__(self, dispatch: Dispatch, guard: Guard, logs: PodLogs) -> None:
+    def __init__(self, dispatch: Dispatch, guard: Guard, logs: PodLogs, clock: Clock) -> None:
+        self.clock = clock
         self._dispatch = dispatch
         self._guard = guard
         self._logs = logs
         self._watches: set[Watch] = set()
-        self._server = web.Server(
-            self._handle,
-            # A watcher that left must not be kept until something happens.
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=630,
-            max_line_size=_LINE_MAX,
-            max_field_size=_LINE_MAX,
-        )
+        self._connections: set[Connection] = set()
+        self._all_closed = asyncio.Event()
+        self._stopping = False
 
     async def listen(
         self, ports: Sequence[int], context: ssl.SSLContext
@@ -69,7 +62,7 @@ class Front:
         for port in itertools.cycle(ports):
             try:
                 listening = await loop.create_server(
-                    self._server, "127.0.0.1", port, ssl=context, backlog=1024
+                    lambda: Connection(self), "127.0.0.1", port, ssl=context, backlog=1024
                 )
             except OSError as e:
                 if port == ports[-1] and loop.time() >= end:
@@ -81,40 +74,62 @@ class Front:
 
     async def stop(self) -> None:
         """End all streams and connections."""
+        self._stopping = True
         for watch in tuple(self._watches):
             watch.close()
-        await self._server.shutdown(1.0)
+        for connection in tuple(self._connections):
+            connection.close_when_answered()
+        if self._connections:
+            self._all_closed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_ANSWERS_S):
+                    await self._all_closed.wait()
+        for connection in tuple(self._connections):
+            connection.abort()
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def opened(self, connection: Connection) -> None:
+        """Take note of a new connection."""
+        self._connections.add(connection)
+        if self._stopping:
+            connection.close_when_answered()
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._all_closed.set()
+
+    def answer(self, request: Request) -> Reply | Stream:
+        """Return the answer to a request, whatever it is."""
+        head = request.head
         try:
-            segments, query = parse_target(request.raw_path if _is_plain(request) else "")
-            user = self._guard.user(segments, request.headers)
-            body = b""
-            if request.method in _WITH_BODY:
-                body = await _read(request)
-            call = Call(request.method, segments, query, request.headers, body, user)
+            # The absolute form is for proxies, and names nothing here.
+            segments, query = parse_target(head.target if head.target.startswith("/") else "")
+            user = self._guard.user(segments, head.headers)
+            if request.is_cut:
+                raise too_large(BODY_MAX)
+            call = Call(head.method, segments, query, head.headers, request.body, user)
             answer = self._dispatch.answer(call)
             if isinstance(answer, Watch):
-                return await self._watch(request, answer)
-            if isinstance(answer, LogOptions):
-                return await _stream(request, "text/plain", self._logs.chunks(answer))
+                return self._watch(answer)
         except errors.ClusterError as e:
-            answer = _refusal(e)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
+            return _refusal(e)
         except Exception as e:  # noqa: BLE001  (a defect costs one answer, not the cluster)
             traceback.print_exc(file=sys.stderr)
-            answer = _refusal(errors.Unavailable(f"the server failed: {e!r}", code=500))
-        return _response(answer)
+            return _refusal(errors.Unavailable(f"the server failed: {e!r}", code=500))
+        if isinstance(answer, LogOptions):
+            return Stream("text/plain", self._logs.chunks(answer), lambda: None)
+        return answer
 
-    async def _watch(self, request: web.BaseRequest, watch: Watch) -> web.StreamResponse:
+    def _watch(self, watch: Watch) -> Stream:
         watch.start()
         self._watches.add(watch)
-        try:
-            return await _stream(request, JSON, watch.chunks())
-        finally:
+
+        def ended() -> None:
             self._watches.discard(watch)
             watch.stop()
+
+        return Stream(JSON, watch.chunks(), ended)
 
 
 def _all_taken(ports: Sequence[int], cause: OSError) -> errors.RefusedError:
@@ -126,29 +141,6 @@ def _all_taken(ports: Sequence[int], cause: OSError) -> errors.RefusedError:
     )
 
 
-def _is_plain(request: web.BaseRequest) -> bool:
-    """Tell a path from the absolute form that proxies use."""
-    return request.raw_path.startswith("/")
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    length = request.content_length
-    if length is not None and length > _BODY_MAX:
-        raise too_large(_BODY_MAX)
-    body = await request.content.read(_BODY_MAX + 1)
-    while not request.content.at_eof():
-        if len(body) > _BODY_MAX:
-            raise too_large(_BODY_MAX)
-        body += await request.content.read(_BODY_MAX + 1 - len(body))
-    return body
-
-
-def _response(reply: Reply) -> web.Response:
-    headers = [("Content-Type", reply.content_type), ("Cache-Control", "no-cache, private")]
-    headers += reply.headers
-    return web.Response(body=reply.body, status=reply.status, headers=headers)
-
-
 def _refusal(error: errors.ClusterError) -> Reply:
     status = failures.status(error)
     reply = json_reply(status, status["code"])
@@ -156,21 +148,3 @@ def _refusal(error: errors.ClusterError) -> Reply:
         seconds = str(max(1, error.retry_after_ms // 1000))
         return Reply(reply.body, reply.status, headers=(("Retry-After", seconds),))
     return reply
-
-
-async def _stream(
-    request: web.BaseRequest, content_type: str, chunks: AsyncIterator[bytes]
-) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={"Content-Type": content_type, "Cache-Control": "no-cache, private"}
-    )
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    try:
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except ConnectionError:
-        # The caller left, which is how most watches end.
-        return response
-    return response

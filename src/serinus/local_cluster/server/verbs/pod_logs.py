@@ -8,7 +8,7 @@ time of its own, and what asks for one is refused rather than guessed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -71,7 +71,7 @@ class PodLogs:
             limit_bytes=call.number("limitBytes"),
         )
 
-    async def chunks(self, options: LogOptions) -> AsyncIterator[bytes]:
+    async def chunks(self, options: LogOptions) -> AsyncGenerator[bytes, None]:
         """Yield the lines that are asked for; when following, until the container has ended."""
         path = self._folder / options.uid / options.container / f"{options.restart_count}.log"
         left = options.limit_bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import msgspec
@@ -109,7 +109,7 @@ class Watch:
         """Listen no longer."""
         self._live.unsubscribe(self._resource, self)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield lines as they come, many at once when they come fast."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._options.timeout_s

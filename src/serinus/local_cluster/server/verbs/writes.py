@@ -157,7 +157,7 @@ def _manager(call: Call) -> str:
                 details={},
             )
         return named
-    agent = call.headers.get("User-Agent", "").partition("/")[0]
+    agent = call.headers.get("user-agent", "").partition("/")[0]
     return agent[:_MANAGER_LENGTH_MAX] or "unknown"
 
 
