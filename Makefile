@@ -74,6 +74,7 @@ generate: $(STAMP) ## Write deploy/ and the printed references from the code
 	$(BIN)/python scripts/generate_command_reference.py
 	$(BIN)/python scripts/generate_release_reference.py
 	$(BIN)/python -m scripts.generate_install
+	$(BIN)/python -m scripts.controller_requirements
 
 image: $(STAMP) ## Build the controller's image with CONTAINER=podman or docker
 	version=$$($(BIN)/python -c 'import serinus; print(serinus.__version__)') && \
@@ -85,4 +86,4 @@ clean: ## Remove what the other verbs made
 lock: ## Export the hash-pinned requirements again (needs uv)
 	uv export --quiet --no-emit-project --no-header --all-extras --all-groups --format requirements-txt -o requirements/dev.txt
 	uv export --quiet --no-emit-project --no-header --all-extras --no-default-groups --format requirements-txt -o requirements/local.txt
-	uv export --quiet --no-emit-project --no-header --no-default-groups --format requirements-txt -o requirements/controller.txt
+	$(BIN)/python -m scripts.controller_requirements
