@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof image clean lock
+.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof generate image clean lock
 
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
@@ -70,6 +70,12 @@ format: $(STAMP) ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+generate: $(STAMP) ## Write deploy/ and the printed references from the code
+	$(BIN)/python scripts/generate_command_reference.py
+	$(BIN)/python scripts/generate_release_reference.py
+	$(BIN)/python -m scripts.generate_install
+	$(BIN)/python -m scripts.controller_requirements
+
 image: $(STAMP) ## Build the controller's image with CONTAINER=podman or docker
 	version=$$($(BIN)/python -c 'import serinus; print(serinus.__version__)') && \
 	  $(CONTAINER) build --file Containerfile --build-arg VERSION=$$version --tag serinus:$$version .
@@ -80,4 +86,4 @@ clean: ## Remove what the other verbs made
 lock: ## Export the hash-pinned requirements again (needs uv)
 	uv export --quiet --no-emit-project --no-header --all-extras --all-groups --format requirements-txt -o requirements/dev.txt
 	uv export --quiet --no-emit-project --no-header --all-extras --no-default-groups --format requirements-txt -o requirements/local.txt
-	uv export --quiet --no-emit-project --no-header --no-default-groups --format requirements-txt -o requirements/controller.txt
+	$(BIN)/python -m scripts.controller_requirements

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serinus.api import codec
@@ -152,6 +152,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES | st.just("spec"), ANY, max_size=4), ANY)
 def test_whatever_stands_there_lint_agrees_with_the_codec(more: dict[str, Any], spec: Any) -> None:
     value = {**more, "apiVersion": "serinus.dev/v1alpha1", "kind": "CanaryRelease"}
@@ -163,6 +164,7 @@ def test_whatever_stands_there_lint_agrees_with_the_codec(more: dict[str, Any], 
         assert found
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([{"setWeight": 5}, {"setWeight": 50}, {"pause": {}}, {}])), ANY)
 def test_one_wrong_field_hides_no_other(steps: list[dict[str, Any]], paused: Any) -> None:
     spec = {"targetRef": {"name": "shop"}, "service": {"name": "shop"}, "steps": steps}

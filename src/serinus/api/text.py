@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
+from serinus.api.v1alpha1 import STEPS_MAX
 from serinus.errors import InvalidInput
 from serinus.release.model import Pause, SetWeight, Step
 
@@ -97,6 +98,8 @@ def parse_steps(text: str) -> tuple[Step, ...]:
         f"step {index + 1} (column {columns[index]}): {problem}"
         for index, problem in order_problems(steps)
     )
+    if len(steps) > STEPS_MAX:
+        problems.append(f"{len(steps)} steps are more than {STEPS_MAX}")
     if problems:
         raise InvalidInput("--steps", problems)
     return tuple(step for step in steps if step is not None)

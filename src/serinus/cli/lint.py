@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-PANEL = "Operate"
+PANEL = "Operator"
 
 
 def register(app: typer.Typer) -> None:

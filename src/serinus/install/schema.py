@@ -77,6 +77,8 @@ def closed(schema: Schema) -> Schema:
 
 
 def _inlined(document: Schema) -> Schema:
+    # Defaults are tuples in Python; a manifest is plain JSON.
+    document = msgspec.json.decode(msgspec.json.encode(document))
     definitions = document["$defs"]
 
     def inline(schema: Schema) -> Schema:

@@ -130,3 +130,9 @@ def test_the_order_is_judged_from_step_to_step() -> None:
     steps = (SetWeight(5_000), None, Pause(), SetWeight(2_500), SetWeight(3_000), SetWeight(100))
     assert [index for index, _ in text.order_problems(steps)] == [3, 5]
     assert text.order_problems((SetWeight(100), SetWeight(100))) == []
+
+
+def test_no_more_steps_are_taken_than_a_record_may_hold() -> None:
+    assert len(text.parse_steps(",".join(["pause"] * 100))) == 100
+    with pytest.raises(InvalidInput, match="101 steps are more than 100"):
+        text.parse_steps(",".join(["pause"] * 101))

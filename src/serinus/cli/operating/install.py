@@ -9,7 +9,7 @@ import typer
 
 from serinus.cli.options import ClusterOptions, DryRun, with_cluster
 
-PANEL = "Operate"
+PANEL = "Operator"
 INSTALL_EPILOG = """Examples:
 
  serinus install --wait
