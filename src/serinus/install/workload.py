@@ -112,6 +112,8 @@ def _container(settings: Settings) -> Manifest:
         "image": settings.image,
         "args": [
             "controller",
+            # In one place with others, as in a sandbox, each has an address of its own.
+            "--host=$(POD_IP)",
             f"--port={PORT}",
             "--log-format=json",
             *(f"--watch-namespace={name}" for name in settings.watch_namespaces),
@@ -121,6 +123,7 @@ def _container(settings: Settings) -> Manifest:
             for name, path in (
                 ("POD_NAMESPACE", "metadata.namespace"),
                 ("POD_NAME", "metadata.name"),
+                ("POD_IP", "status.podIP"),
             )
         ],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],

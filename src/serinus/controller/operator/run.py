@@ -131,7 +131,8 @@ class _Operator:
         with contextlib.suppress(errors.Unavailable):
             if await self._lease.try_acquire():
                 return
-            if self._lease.record is None:
+            # Looked at again: another replica may have made it in this very moment.
+            if await self._lease.read() is None:
                 raise errors.RefusedError(
                     "NamespaceMissing",
                     f"no Lease can be kept in namespace {self._options.lease_namespace}: it is not "

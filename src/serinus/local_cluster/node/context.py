@@ -20,6 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     node_name: str = NODE_NAME
     node_address: str = "127.0.0.1"
+    kubeconfig: str = ""
+    """How the node reaches the API server; a catalogue may hand it to what it plays."""
     restart_first_ms: int = 10_000
     restart_ceiling_ms: int = 300_000
     restart_forgotten_ms: int = 600_000

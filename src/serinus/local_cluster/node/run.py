@@ -70,7 +70,10 @@ async def run(options: NodeOptions, stop: asyncio.Event | None = None) -> None:
         catalogue = Catalogue(options.images)
         addresses = AddressPool(options.pod_cidr, start=_start_of(folder.path))
         async with Client(config.load(options.kubeconfig)) as client:
-            clock, settings = process.SystemClock(), options.settings
+            clock = process.SystemClock()
+            settings = msgspec.structs.replace(
+                options.settings, kubeconfig=str(options.kubeconfig.absolute())
+            )
             context = NodeContext(
                 client=client,
                 clock=clock,

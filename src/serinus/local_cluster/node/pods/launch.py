@@ -44,6 +44,7 @@ class Placement(msgspec.Struct, frozen=True):
     address: str
     host_address: str
     ports: Mapping[int, int]
+    kubeconfig: str = ""
 
     @property
     def moved(self) -> dict[int, int]:
@@ -122,6 +123,7 @@ def _given(pod: Pod, container: Container, entry: Entry | None, place: Placement
         "HOSTNAME": pod.metadata.name,
         "SERINUS_HOST_IP": place.host_address,
         "SERINUS_IMAGE": container.image,
+        "SERINUS_KUBECONFIG": place.kubeconfig,
         "SERINUS_NAMESPACE": pod.metadata.namespace,
         "SERINUS_POD_IP": place.address,
         "SERINUS_POD_NAME": pod.metadata.name,
@@ -132,7 +134,8 @@ def _given(pod: Pod, container: Container, entry: Entry | None, place: Placement
     if ports:
         given["PORT"] = str(place.ports[ports[0]])
         given["SERINUS_LISTEN"] = ",".join(f"{place.address}:{place.ports[p]}" for p in ports)
-    return given | (entry.env if entry else {})
+    own = entry.env if entry else {}
+    return given | {name: environment.expand(value, given) for name, value in own.items()}
 
 
 def _refuse_unsupported(container: Container) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+import msgspec
 import structlog
 
 from serinus import errors
@@ -105,7 +106,8 @@ class PodRunner:
 
     async def _work(self) -> None:
         address = self._context.addresses.take(self.pod.status.get("podIP"))
-        self._placement = Placement(address, self._context.settings.node_address, {})
+        settings = self._context.settings
+        self._placement = Placement(address, settings.node_address, {}, settings.kubeconfig)
         self._publisher.changed()
         self._tell_of_mounts()
         for each in self._init:
@@ -133,7 +135,7 @@ class PodRunner:
             new = tuple(p for p in ports if p not in place.ports)
             if new:
                 added = self._context.addresses.place(place.address, new)
-                place = Placement(place.address, place.host_address, {**place.ports, **added})
+                place = msgspec.structs.replace(place, ports={**place.ports, **added})
                 self._placement = place
             moved = {str(port): actual for port, actual in place.moved.items()}
             text = json.dumps(moved) if moved else None
