@@ -33,6 +33,9 @@ FINALIZER = "serinus.dev/release"
 """Keeps a CanaryRelease until the Deployment and its Service are let go."""
 
 
+_ALWAYS = ("phase", "step_index", "weight_bp")
+
+
 class Release(msgspec.Struct, frozen=True):
     """A CanaryRelease as the rest of the program knows it."""
 
@@ -152,10 +155,10 @@ def decode_command(annotation: str | None) -> Command | None:
 
 
 def encode_status(status: Status) -> dict[str, Any]:
-    """Return the status on the wire, without what has its default."""
+    """Return the status on the wire, without what has its default but for what tables show."""
     plain = msgspec.to_builtins(status)
     default = msgspec.to_builtins(Status())
-    kept = {k: v for k, v in plain.items() if k == "phase" or v != default[k]}
+    kept = {k: v for k, v in plain.items() if k in _ALWAYS or v != default[k]}
     wire: dict[str, Any] = _to_wire(kept)
     return wire
 

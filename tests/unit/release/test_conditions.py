@@ -82,5 +82,5 @@ def test_what_is_shown_comes_back_from_the_wire_and_a_broken_part_is_made_anew()
 
 def test_a_release_that_was_never_looked_at_shows_nothing() -> None:
     release = Release("shop", "default", a_spec())
-    assert set(encode(release)["status"]) == {"phase"}
+    assert set(encode(release)["status"]) == {"phase", "stepIndex", "weight"}
     assert msgspec.structs.replace(release, outlook=Outlook()) == release
