@@ -14,6 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
 CLUSTER ?= local
+# What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy. See docs/adr/0006.
+PROXY ?= own
 CONTAINER ?= podman
 
 help: ## Show the verbs
@@ -44,7 +46,7 @@ conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kuberne
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
 	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end \
-	  -m "kubernetes and not slow" --cluster=kubernetes -q -rA --no-header
+	  -m "kubernetes and not slow" --cluster=kubernetes --service-proxy=$(PROXY) -q -rA --no-header
 else
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=$(CLUSTER) -q
 endif

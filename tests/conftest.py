@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what the conformance cases and end-to-end tests run against (may be repeated)",
     )
     parser.addoption(
+        "--service-proxy",
+        choices=["own", "kube-proxy"],
+        default="own",
+        help="what plays the Services of a real control plane in the end-to-end tests",
+    )
+    parser.addoption(
         "--update-golden",
         action="store_true",
         help="write what was printed into the golden files, to be looked at with `git diff`",

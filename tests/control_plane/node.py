@@ -16,13 +16,13 @@ from tests.control_plane.bench import ControlPlane
 
 @contextlib.asynccontextmanager
 async def running(
-    plane: ControlPlane, state: Path, *, images: Sequence[Path] = ()
+    plane: ControlPlane, state: Path, *, images: Sequence[Path] = (), kube_proxied: bool = True
 ) -> AsyncIterator[None]:
     """Run a node in the network namespace that we are in, for as long as the block lasts.
 
-    Its files and `node.log` are in the folder `state`, which is made.
+    Without `kube_proxied`, or where kube-proxy cannot run, the agent plays the Services. Its files and `node.log` are in the folder `state`, which is made.
     """
-    is_proxied = kube_proxy.missing(plane.binaries) is None
+    is_proxied = kube_proxied and kube_proxy.missing(plane.binaries) is None
     services = Services.NONE if is_proxied else Services.OWN
     with _log_in(state) as log:
         node = await spawn(

@@ -80,11 +80,13 @@ async def running_local(folder: Path, images: Path) -> AsyncIterator[tuple[Stage
 
 
 @contextlib.asynccontextmanager
-async def kubernetes_stage(folder: Path, images: Path, plane: ControlPlane) -> AsyncIterator[Stage]:
+async def kubernetes_stage(
+    folder: Path, images: Path, plane: ControlPlane, *, kube_proxied: bool
+) -> AsyncIterator[Stage]:
     """Run a node on a real control plane, in the network namespace that we are in."""
     state = folder / "node"
     stage = Stage(plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
-    async with node.running(plane, state, images=[images]):
+    async with node.running(plane, state, images=[images], kube_proxied=kube_proxied):
         try:
             yield stage
         finally:
@@ -110,16 +112,18 @@ def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | Non
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
     running: ControlPlane = request.getfixturevalue("kubernetes")
-    if reason := kube_proxy.missing(running.binaries):
+    wanted = request.config.getoption("--service-proxy") == "kube-proxy"
+    if wanted and (reason := kube_proxy.missing(running.binaries)):
         request.config.stash[_NO_KUBE_PROXY] = reason
     return running
 
 
 @pytest.fixture
 def make_stage(
-    plane: ControlPlane | None, tmp_path: Path
+    plane: ControlPlane | None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[Stage]]:
     """Return what opens a stage with a web server of the given manners."""
+    kube_proxied = request.config.getoption("--service-proxy") == "kube-proxy"
 
     def opened(
         *, delay_ms: int = 0, rude: bool = False
@@ -128,7 +132,7 @@ def make_stage(
         images = catalogue(folder, delay_ms=delay_ms, rude=rude)
         if plane is None:
             return local_stage(folder, images)
-        return kubernetes_stage(folder, images, plane)
+        return kubernetes_stage(folder, images, plane, kube_proxied=kube_proxied)
 
     return opened
 

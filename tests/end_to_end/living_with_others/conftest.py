@@ -41,7 +41,9 @@ def home_plane(home_kind: str, request: pytest.FixtureRequest) -> ControlPlane |
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def home(
-    home_plane: ControlPlane | None, tmp_path_factory: pytest.TempPathFactory
+    home_plane: ControlPlane | None,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stage]:
     """A cluster whose pods run and whose NodePorts answer."""
     folder = tmp_path_factory.mktemp("home")
@@ -50,7 +52,8 @@ async def home(
             yield stage
         return
     state = folder / "node"
-    async with node.running(home_plane, state):
+    kube_proxied = request.config.getoption("--service-proxy") == "kube-proxy"
+    async with node.running(home_plane, state, kube_proxied=kube_proxied):
         yield Stage(home_plane.kubeconfig, namespace.NODE_ADDRESS, state / "pods", folder / "cache")
 
 
