@@ -268,6 +268,27 @@ def test_a_deadline_aborts_or_where_that_is_not_wished_degrades() -> None:
     healthy_on(world, NEW, 4)
 
 
+def without_endpoints(world: ReleaseWorld) -> None:
+    """Let all controllers work but the one for EndpointSlices."""
+    while others := [k for k in world.controllers.pending if k.controller != "endpoint-slice"]:
+        world.control(others[0])
+
+
+def test_the_deadline_of_pods_is_kept_in_view_while_the_route_is_waited_for() -> None:
+    world = at_rest(mode=Mode.CONSTANT, steps="50")
+    world.set_image(NEW)
+    world.play(lambda done: bool(done.sent))
+    without_endpoints(world)
+    world.begin(world.pods()[-1])
+    without_endpoints(world)
+    assert world.ready()[NEW] == 1
+    done = world.round()
+    assert done is not None
+    waiting, progress = done.decision.status.waiting, done.decision.status.progress
+    assert waiting is not None and waiting.reason == "WaitingForRoute"
+    assert progress is not None and done.decision.wake_at == progress.deadline_ms
+
+
 def test_a_fix_goes_out_at_once_where_nothing_serves() -> None:
     world = ReleaseWorld(spec=a_spec("25,pause"))
     world.broken.add(OLD)

@@ -294,7 +294,10 @@ def _wait_for_pods(draft: Draft, target: Target, available: int, wanted: int) ->
 def _deadline_exceeded(draft: Draft, target: Target) -> bool:
     progress = draft.status.progress
     canary_set = draft.view.canary
-    if progress is None or draft.now < progress.deadline_ms:
+    if progress is None:
+        return False
+    if draft.now < progress.deadline_ms:
+        draft.wake(progress.deadline_ms)
         return False
     if canary_set is not None and canary_set.available_count > progress.available_count:
         return False
