@@ -65,6 +65,24 @@ def test_an_answer_is_saved_before_it_is_acted_on() -> None:
     assert world.status.last_command is not None
 
 
+def test_an_undo_that_comes_after_another_change_is_refused_as_a_conflict() -> None:
+    """The driver reads again and goes on; as an invalid object it would end it."""
+    world = ReleaseWorld(spec=a_spec("25,pause"))
+    world.play()
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    send = world.send
+
+    async def late(write: Write) -> None:
+        world.set_image("shop:3")
+        await send(write)
+
+    world.send = late  # type: ignore[method-assign]  # somebody else is faster
+    world.give(CommandVerb.UNDO)
+    with pytest.raises(errors.Conflict, match="Deployment default/shop changed"):
+        finished(reconcile(world, "shop", world.now))
+
+
 def test_writes_behind_one_that_failed_are_not_sent() -> None:
     world = ReleaseWorld(spec=a_spec("25,pause"))
     world.play()
