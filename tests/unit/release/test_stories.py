@@ -285,8 +285,10 @@ def test_the_deadline_of_pods_is_kept_in_view_while_the_route_is_waited_for() ->
     done = world.round()
     assert done is not None
     waiting, progress = done.decision.status.waiting, done.decision.status.progress
-    assert waiting is not None and waiting.reason == "WaitingForRoute"
-    assert progress is not None and done.decision.wake_at == progress.deadline_ms
+    assert waiting is not None
+    assert waiting.reason == "WaitingForRoute"
+    assert progress is not None
+    assert done.decision.wake_at == progress.deadline_ms
 
 
 def test_a_fix_goes_out_at_once_where_nothing_serves() -> None:
