@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof clean lock
+.PHONY: help demo test lint type format simulate conformance end-to-end kubernetes bench release-proof clean lock
 
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver and
 # kube-controller-manager, which need Go to be built once).
@@ -32,6 +32,11 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kubernetes and not slow" \
 	  --cluster=model --cluster=local --ignore=tests/end_to_end -q
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
+
+simulate: $(STAMP) ## Play releases under simulated faults for about a minute
+	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 20
+	$(BIN)/python -m serinus.simulation --exhaustive --faults 2 --among calls
+	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
 	$(BIN)/python -m pytest tests/conformance --cluster=$(CLUSTER) -q
