@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type format conformance end-to-end kubernetes bench release-proof generate image clean lock
+.PHONY: help demo test lint type format simulate conformance end-to-end kubernetes bench release-proof generate image clean lock
 
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
@@ -39,6 +39,11 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kubernetes and not slow" \
 	  --cluster=model --cluster=local --ignore=tests/end_to_end -q
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
+
+simulate: $(STAMP) ## Play releases under simulated faults for about a minute
+	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 20
+	$(BIN)/python -m serinus.simulation --exhaustive --faults 2 --among calls
+	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
 	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install) --cluster=$(CLUSTER) -q

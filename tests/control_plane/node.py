@@ -20,7 +20,8 @@ async def running(
 ) -> AsyncIterator[None]:
     """Run a node in the network namespace that we are in, for as long as the block lasts.
 
-    Without `kube_proxied`, or where kube-proxy cannot run, the agent plays the Services. Its files and `node.log` are in the folder `state`, which is made.
+    Without `kube_proxied`, or where kube-proxy cannot run, the agent plays the Services. Its files
+    and `node.log` are in the folder `state`, which is made.
     """
     is_proxied = kube_proxied and kube_proxy.missing(plane.binaries) is None
     services = Services.NONE if is_proxied else Services.OWN

@@ -75,8 +75,10 @@ def real(home_plane: ControlPlane | None) -> ControlPlane:
 
 
 @pytest.fixture
-def proxied(real: ControlPlane) -> ControlPlane:
+def proxied(real: ControlPlane, request: pytest.FixtureRequest) -> ControlPlane:
     """Return the real control plane whose Services are kube-proxy's."""
+    if request.config.getoption("--service-proxy") != "kube-proxy":
+        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
     if reason := kube_proxy.missing(real.binaries):
         pytest.skip(f"NO KUBE-PROXY: {reason}")
     return real

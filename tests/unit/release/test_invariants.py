@@ -10,7 +10,7 @@ import pytest
 from serinus.errors import InvariantViolation
 from serinus.release import decision as d
 from serinus.release import invariants
-from serinus.release.model import Phase
+from serinus.release.model import Command, CommandVerb, Outcome, Phase, Promotion
 from serinus.release.observation import Observation
 from serinus.traffic.plan import TrafficPlan
 from tests.unit.release.world import ReleaseWorld, a_spec
@@ -112,3 +112,60 @@ def test_an_empty_twin_goes_though_it_has_the_hash_that_has_the_traffic(
 def test_stable_is_not_scaled_to_nothing(shared: Observation) -> None:
     refuses(shared, d.ScaleStable(0), words="scale stable to nothing")
     invariants.check(shared, d.Decision(shared.status, (d.ScaleStable(1),)))
+
+
+def test_the_canary_goes_only_when_no_connection_comes_to_it(shared: Observation) -> None:
+    refuses(shared, d.DeleteCanary(), words="while the Service sends to it")
+    rolls = {"phase": Phase.PROMOTING, "promotion": Promotion.ROLLING_UPDATE}
+    status = msgspec.structs.replace(shared.status, **rolls)
+    invariants.check(shared, d.Decision(status, (d.DeleteCanary(),)))
+
+
+def test_a_canary_that_has_all_the_traffic_does_not_shrink(
+    shared: Observation, on_canary: Observation
+) -> None:
+    refuses(on_canary, d.ScaleCanary(1), words="shrink the canary")
+    invariants.check(shared, d.Decision(shared.status, (d.ScaleCanary(1),)))
+
+
+def test_a_template_that_was_not_tried_is_not_rolled_out_over_pods_that_serve(
+    shared: Observation,
+) -> None:
+    refuses(shared, d.Resume(), words="not tried")
+    nobody = tuple(msgspec.structs.replace(rs, available_count=0) for rs in shared.replica_sets)
+    dead = msgspec.structs.replace(shared, replica_sets=nobody)
+    invariants.check(dead, d.Decision(shared.status, (d.Resume(),)))
+    rolls = {"phase": Phase.PROMOTING, "promotion": Promotion.ROLLING_UPDATE}
+    status = msgspec.structs.replace(shared.status, **rolls)
+    invariants.check(shared, d.Decision(status, (d.Resume(),)))
+
+
+def asked(obs: Observation, verb: CommandVerb, **changes: Any) -> Observation:
+    assert obs.target is not None
+    command = Command(id="7", verb=verb, revision=obs.target.template)
+    return msgspec.structs.replace(obs, command=msgspec.structs.replace(command, **changes))
+
+
+def test_the_template_is_set_only_when_a_person_says_undo(shared: Observation) -> None:
+    refuses(shared, d.SetTemplate("any"), words="nobody said undo")
+    answer = Outcome("7", CommandVerb.UNDO, accepted=True)
+    status = msgspec.structs.replace(shared.status, last_command=answer)
+    obs = asked(shared, CommandVerb.UNDO)
+    invariants.check(obs, d.Decision(status, (d.SetTemplate("any"),)))
+    again = msgspec.structs.replace(obs, status=status)
+    refuses(again, d.SetTemplate("any"), words="nobody said undo")
+
+
+def test_a_command_acts_once_and_only_on_what_it_names(shared: Observation) -> None:
+    answer = Outcome("7", CommandVerb.SKIP, accepted=True)
+    refuses(shared, words="was not asked", last_command=answer)
+    obs = asked(shared, CommandVerb.SKIP)
+    status = msgspec.structs.replace(shared.status, last_command=answer)
+    invariants.check(obs, d.Decision(status))
+    again = msgspec.structs.replace(obs, status=status)
+    other = Outcome("7", CommandVerb.SKIP, accepted=False)
+    refuses(again, words="was not asked", last_command=other)
+    of_another = asked(shared, CommandVerb.SKIP, revision="another")
+    refuses(of_another, words="revision that it does not name", last_command=answer)
+    of_step = asked(shared, CommandVerb.SKIP, step_index=5)
+    refuses(of_step, words="step that it does not name", last_command=answer)

@@ -268,15 +268,19 @@ def test_a_deadline_aborts_or_where_that_is_not_wished_degrades() -> None:
     healthy_on(world, NEW, 4)
 
 
+def without_endpoints(world: ReleaseWorld) -> None:
+    """Let all controllers work but the one for EndpointSlices."""
+    while others := [k for k in world.controllers.pending if k.controller != "endpoint-slice"]:
+        world.control(others[0])
+
+
 def test_the_deadline_of_pods_is_kept_in_view_while_the_route_is_waited_for() -> None:
     world = at_rest(mode=Mode.CONSTANT, steps="50")
     world.set_image(NEW)
     world.play(lambda done: bool(done.sent))
-    for begins in (False, True):
-        if begins:
-            world.begin(world.pods()[-1])
-        while others := [k for k in world.controllers.pending if k.controller != "endpoint-slice"]:
-            world.control(others[0])
+    without_endpoints(world)
+    world.begin(world.pods()[-1])
+    without_endpoints(world)
     assert world.ready()[NEW] == 1
     done = world.round()
     assert done is not None

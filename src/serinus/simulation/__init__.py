@@ -1,0 +1,1 @@
+"""Production rounds over the model of Kubernetes, in virtual time, under faults that are drawn."""

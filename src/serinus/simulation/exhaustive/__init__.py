@@ -1,0 +1,1 @@
+"""All schedules of small scopes: told, not sampled."""

@@ -1,0 +1,241 @@
+"""Bugs to plant: each a small change of the text of a production module while a test runs.
+
+Only the code of the functions is exchanged, so that everybody who holds one runs the changed one.
+Beside each bug stands where to look for it first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import types
+from collections.abc import Iterator
+
+import msgspec
+
+from serinus.controller import observe, reconcile
+from serinus.controller.over_model import port
+from serinus.release import capacity, render
+from serinus.release.stages import (
+    commands,
+    draft,
+    full_count,
+    landing,
+    promotion,
+    removal,
+    route,
+    stage,
+    trial,
+)
+from serinus.simulation import driver
+
+
+class Hunt(msgspec.Struct, frozen=True):
+    """Where to look: all schedules of an example with one fault of a call, or of those named."""
+
+    example: str = ""
+    faults: tuple[str, ...] = ()
+    faults_max: int = 1
+    seeds: tuple[int, ...] = ()
+    """Random schedules to look at, in place of an example."""
+
+
+class Mutant(msgspec.Struct, frozen=True):
+    """One planted bug: `before` stands exactly once in the module."""
+
+    name: str
+    module: types.ModuleType
+    before: str
+    after: str
+    hunt: Hunt
+
+
+def functions(module: types.ModuleType) -> dict[str, types.FunctionType]:
+    """Return the functions and methods that a module defines, by qualified name."""
+    found: dict[str, types.FunctionType] = {}
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and value.__module__ == module.__name__
+    ]
+    for holder in (module, *classes):
+        for value in vars(holder).values():
+            inner = value.fget if isinstance(value, property) else value
+            if isinstance(inner, types.FunctionType) and inner.__module__ == module.__name__:
+                found[inner.__qualname__] = inner
+    return found
+
+
+@contextlib.contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """Run production code with a bug in it."""
+    source = inspect.getsource(mutant.module)
+    assert source.count(mutant.before) == 1, f"{mutant.name}: the text is not there (once)"
+    changed = types.ModuleType(mutant.module.__name__)
+    changed.__file__ = mutant.module.__file__
+    text = source.replace(mutant.before, mutant.after)
+    exec(compile(text, str(mutant.module.__file__), "exec"), changed.__dict__)
+    originals = functions(mutant.module)
+    kept = {name: function.__code__ for name, function in originals.items()}
+    for name, function in functions(changed).items():
+        originals[name].__code__ = function.__code__
+    try:
+        yield
+    finally:
+        for name, code in kept.items():
+            originals[name].__code__ = code
+
+
+MUTANTS = (
+    Mutant(
+        "narrow to the canary before its pods are available",
+        trial,
+        "    if available < n:\n",
+        "    if available < 1:\n",
+        Hunt("adoption, constant", ("the pods are slow",)),
+    ),
+    Mutant(
+        "delete the canary before the route is in force",
+        removal,
+        "    if not draft.follow(follow(obs, plan, draft.now)):\n        return False\n"
+        "    draft.set(weight_bp=0)",
+        "    draft.follow(follow(obs, plan, draft.now))\n    draft.set(weight_bp=0)",
+        Hunt("abort", faults_max=0),
+    ),
+    Mutant(
+        "give the proxies no time to follow",
+        route,
+        "    if now >= settled_at:",
+        "    if True:",
+        Hunt("abort", faults_max=0),
+    ),
+    Mutant(
+        "open the Service while old pods stand",
+        landing,
+        "        if narrowed and old_standing and ready_count(obs, now_stable.hash):\n",
+        "        if False:\n",
+        Hunt(seeds=(8, 1, 2, 3)),
+    ),
+    Mutant(
+        "widen too late: leave users at a revision that serves nobody",
+        route,
+        "    if revision is None or ready_count(obs, revision):",
+        "    if True:",
+        Hunt("abort", ("every pod of shop:1 breaks down",)),
+    ),
+    Mutant(
+        "leave twins of the canary's ReplicaSet",
+        stage,
+        "stable, None, canary, tuple(equal))",
+        "stable, None, canary, ())",
+        Hunt("adoption", ("the template becomes shop:1",)),
+    ),
+    Mutant(
+        "hand over without looking at how many pods the controller wants",
+        promotion,
+        "        and own[0].wanted_count == n\n        and own[0].desired_count == n\n",
+        "",
+        Hunt("adoption", ("N changes by -1", "the controllers sleep"), faults_max=2),
+    ),
+    Mutant(
+        "act before the status is saved",
+        reconcile,
+        "    if decision.status != release.status:\n"
+        "        saved = msgspec.structs.replace(release, status=decision.status)\n"
+        "        await cluster.save(msgspec.structs.replace(stored, release=saved))\n"
+        "    sent = await act(cluster, release.spec, decision, seen.objects)\n",
+        "    sent = await act(cluster, release.spec, decision, seen.objects)\n"
+        "    if decision.status != release.status:\n"
+        "        saved = msgspec.structs.replace(release, status=decision.status)\n"
+        "        await cluster.save(msgspec.structs.replace(stored, release=saved))\n",
+        Hunt("abort, constant"),
+    ),
+    Mutant(
+        "apply a command each time it is seen",
+        commands,
+        "    if command is None or (last is not None and last.id == command.id):",
+        "    if command is None:",
+        Hunt("adoption", ("a person says skip",)),
+    ),
+    Mutant(
+        "scale without a precondition",
+        render,
+        '            "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},\n'
+        '            "spec": {"replicas": replica_count},',
+        '            "spec": {"replicas": replica_count},',
+        Hunt("adoption", faults_max=0),
+    ),
+    Mutant(
+        "overwrite the record whatever its version",
+        driver,
+        "        if stored.version != self.world.stored.version:",
+        "        if False:",
+        Hunt("abort, constant"),
+    ),
+    Mutant(
+        "drop the precondition on the way to the server",
+        port,
+        "        write.body,\n        namespace,\n        patch_type",
+        "        {k: v for k, v in write.body.items() if k != 'metadata'}\n"
+        "        if write.verb is Verb.MERGE\n"
+        "        else write.body,\n        namespace,\n        patch_type",
+        Hunt("abort, constant"),
+    ),
+    Mutant(
+        "forget to hold",
+        promotion,
+        "    draft.act(Hold())",
+        "    pass",
+        Hunt("adoption", faults_max=0),
+    ),
+    Mutant(
+        "count pods that are leaving",
+        observe,
+        'standing = [pod for pod in own if not pod["metadata"].get("deletionTimestamp")]',
+        "standing = own",
+        Hunt("abort", ("the controllers sleep", "every pod of shop:1 is lost"), faults_max=2),
+    ),
+    Mutant(
+        "abort without waiting for stable's pods",
+        removal,
+        "    if staying < needed and not already:",
+        "    if False:",
+        Hunt("abort, constant", faults_max=0),
+    ),
+    Mutant(
+        "forget when to look again",
+        draft,
+        "        if at is not None and (self._wake_at is None or at < self._wake_at):",
+        "        if False:",
+        Hunt("adoption", faults_max=0),
+    ),
+    Mutant(
+        "resume a template that no ReplicaSet runs",
+        landing,
+        "                draft.act(EmptyReplicaSet(name=rs.name))",
+        "                draft.act(Resume())",
+        Hunt("adoption", ("the template becomes shop:3",)),
+    ),
+    Mutant(
+        "take stable pods away before the canary's are there",
+        capacity,
+        "        + min(fleet.canary_available, fleet.canary_wanted)",
+        "        + fleet.canary_wanted",
+        Hunt("abort, constant", ("the pods are slow",)),
+    ),
+    Mutant(
+        "keep stable at the count that only the trial needed",
+        full_count,
+        "    if target.replica_count >= n:",
+        "    if True:",
+        Hunt("abort, constant", faults_max=0),
+    ),
+    Mutant(
+        "leave the canary of a template that was replaced",
+        removal,
+        "    if not draft.target.paused and len(running) == 1:\n",
+        "    draft.wake(draft.now)\n    return\n"
+        "    if not draft.target.paused and len(running) == 1:\n",
+        Hunt("adoption", ("the template becomes shop:3",)),
+    ),
+)
