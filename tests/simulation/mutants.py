@@ -20,6 +20,7 @@ from serinus.release.stages import (
     commands,
     draft,
     full_count,
+    hold,
     landing,
     promotion,
     removal,
@@ -97,9 +98,9 @@ MUTANTS = (
     Mutant(
         "delete the canary before the route is in force",
         removal,
-        "    if not draft.follow(follow(obs, plan, draft.now)):\n        return False\n"
-        "    draft.set(weight_bp=0)",
-        "    draft.follow(follow(obs, plan, draft.now))\n    draft.set(weight_bp=0)",
+        "    if obs.live.service is not None and not draft.follow(follow(obs, plan, draft.now)):\n"
+        "        return False\n",
+        "    draft.follow(follow(obs, plan, draft.now))\n",
         Hunt("abort", faults_max=0),
     ),
     Mutant(
@@ -114,7 +115,7 @@ MUTANTS = (
         landing,
         "        if narrowed and old_standing and ready_count(obs, now_stable.hash):\n",
         "        if False:\n",
-        Hunt(seeds=(8, 1, 2, 3)),
+        Hunt(seeds=(31, 77, 84)),
     ),
     Mutant(
         "widen too late: leave users at a revision that serves nobody",
@@ -140,13 +141,13 @@ MUTANTS = (
     Mutant(
         "act before the status is saved",
         reconcile,
-        "    if decision.status != release.status:\n"
-        "        saved = msgspec.structs.replace(release, status=decision.status)\n"
+        "    if news or (changed and show):\n"
+        "        saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)\n"
         "        await cluster.save(msgspec.structs.replace(stored, release=saved))\n"
         "    sent = await act(cluster, release.spec, decision, seen.objects)\n",
         "    sent = await act(cluster, release.spec, decision, seen.objects)\n"
-        "    if decision.status != release.status:\n"
-        "        saved = msgspec.structs.replace(release, status=decision.status)\n"
+        "    if news or (changed and show):\n"
+        "        saved = msgspec.structs.replace(release, status=decision.status, outlook=shown)\n"
         "        await cluster.save(msgspec.structs.replace(stored, release=saved))\n",
         Hunt("abort, constant"),
     ),
@@ -183,7 +184,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget to hold",
-        promotion,
+        hold,
         "    draft.act(Hold())",
         "    pass",
         Hunt("adoption", faults_max=0),
@@ -233,9 +234,8 @@ MUTANTS = (
     Mutant(
         "leave the canary of a template that was replaced",
         removal,
-        "    if not draft.target.paused and len(running) == 1:\n",
-        "    draft.wake(draft.now)\n    return\n"
-        "    if not draft.target.paused and len(running) == 1:\n",
+        "    if len(running) == 1:\n",
+        "    draft.wake(draft.now)\n    return\n    if len(running) == 1:\n",
         Hunt("adoption", ("the template becomes shop:3",)),
     ),
 )

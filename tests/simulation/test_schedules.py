@@ -60,14 +60,14 @@ def test_all_schedules_with_one_fault_of_a_call_go_well(name: str) -> None:
     found = exhaustion.all_schedules(EXAMPLES[name], faults_max=1, among=())
     assert found.findings == ()
     assert found.is_complete
-    assert found.schedule_count > 100
+    assert found.schedule_count > 80
 
 
 def test_all_schedules_with_two_faults_of_calls_go_well() -> None:
     found = exhaustion.all_schedules(EXAMPLES["adoption"], faults_max=2, among=())
     assert found.findings == ()
     assert found.is_complete
-    assert found.schedule_count > 10_000
+    assert found.schedule_count > 9_000
 
 
 def test_all_schedules_with_one_fault_of_any_kind_go_well() -> None:
