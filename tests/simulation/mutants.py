@@ -192,8 +192,8 @@ MUTANTS = (
     Mutant(
         "count pods that are leaving",
         observe,
-        'standing = [pod for pod in own if not pod["metadata"].get("deletionTimestamp")]',
-        "standing = own",
+        'available_count=min(status.get("availableReplicas", 0), ready_count)',
+        'available_count=min(status.get("availableReplicas", 0), len(own))',
         Hunt("abort", ("the controllers sleep", "every pod of shop:1 is lost"), faults_max=2),
     ),
     Mutant(

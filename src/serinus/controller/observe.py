@@ -88,6 +88,7 @@ def replica_set_of(found: Manifest, pods: Iterable[Manifest]) -> ReplicaSet:
     desired = annotations.get(DESIRED_ANNOTATION)
     own = [pod for pod in pods if controller_uid(pod) == meta["uid"]]
     standing = [pod for pod in own if not pod["metadata"].get("deletionTimestamp")]
+    ready_count = sum(1 for pod in standing if is_ready(pod))
     return ReplicaSet(
         name=meta["name"],
         uid=meta["uid"],
@@ -98,9 +99,9 @@ def replica_set_of(found: Manifest, pods: Iterable[Manifest]) -> ReplicaSet:
         owner_uid=controller_uid(found),
         wanted_count=spec.get("replicas", 1),
         desired_count=None if desired is None else int(desired),
-        ready_count=sum(1 for pod in standing if is_ready(pod)),
-        # The ReplicaSet's own figure knows minReadySeconds; no more than its pods that stand.
-        available_count=min(status.get("availableReplicas", 0), len(standing)),
+        ready_count=ready_count,
+        # The ReplicaSet's own figure knows minReadySeconds, but comes behind what pods do.
+        available_count=min(status.get("availableReplicas", 0), ready_count),
         standing_count=len(standing),
         deleting=bool(meta.get("deletionTimestamp")),
     )

@@ -57,6 +57,15 @@ def test_pods_that_were_told_to_stop_do_not_stand() -> None:
     assert (found.standing_count, found.available_count, found.ready_count) == (2, 2, 2)
 
 
+def test_pods_that_broke_down_are_not_available_though_their_controller_has_not_said_so() -> None:
+    world = paused_at("50,pause")
+    rs = world.replica_sets()[0]
+    first, *others = (p for p in world.pods() if controller_uid(p) == rs["metadata"]["uid"])
+    broken = {**first, "status": {**first["status"], "conditions": []}}
+    found = replica_set_of(rs, [broken, *others])
+    assert (found.standing_count, found.available_count, found.ready_count) == (3, 2, 2)
+
+
 def test_without_its_deployment_nothing_is_known() -> None:
     world = paused_at("50,pause")
     world.delete(DEPLOYMENTS, "shop")
