@@ -17,9 +17,13 @@ AMONG = {"calls": (), "machines": faults.MACHINES, "all": faults.ALL}
 
 def main(arguments: Sequence[str]) -> int:
     """Play what is asked for; return 1 when something was violated."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
     if asked.replay is not None:
-        return _replay(asked.replay, asked.among)
+        name, _, draws = asked.replay.partition(":")
+        if name not in EXAMPLES or not all(d.isdecimal() for d in draws.split(",") if d):
+            parser.error(f"--replay: {asked.replay!r} is not EXAMPLE:0,0,3; see {sorted(EXAMPLES)}")
+        return _replay(name, [int(d) for d in draws.split(",") if d], asked.among)
     bad_count = 0
     if asked.seeds:
         bad_count += _random(asked.start, asked.seeds, asked.seconds)
@@ -115,9 +119,7 @@ def _exhaustive(asked: argparse.Namespace) -> int:
     return bad_count
 
 
-def _replay(text: str, among: str) -> int:
-    name, _, draws = text.partition(":")
-    drawn = [int(number) for number in draws.split(",") if number]
+def _replay(name: str, drawn: Sequence[int], among: str) -> int:
     outcome = play.play(EXAMPLES[name], Replay(drawn), among=AMONG[among])
     for line in outcome.happened:
         _say(f"  {line}")
