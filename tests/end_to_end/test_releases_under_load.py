@@ -236,7 +236,7 @@ async def undo_in_the_window(stage: Stage) -> int:
         await stage.until(stands_by, "the old pods stand by")
         async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
             aborted = await stage.serinus("abort", "nginx-deployment")
-        await driver
+            await driver
         await stage.serinus("undo", "nginx-deployment")
     sent_count = _none_lost(await result, await late)
     assert (await result).answered_by("1.8.0") > 0
