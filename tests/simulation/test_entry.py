@@ -1,4 +1,4 @@
-"""`python -m serinus.simulation` says how many schedules it played, and what went wrong in which."""
+"""`python -m serinus.simulation` says how many schedules it played, and what went wrong."""
 
 from __future__ import annotations
 

@@ -22,6 +22,23 @@ NAME, SERVICE = "nginx-deployment", "nginx-service"
 LEASE_NAMESPACE = "serinus-system"
 
 
+ON_EVERY_CLUSTER = (
+    "test_a_template_set_by_kubectl_is_tried_and_adopted",
+    "test_a_killed_operator_costs_no_request_and_goes_on",
+    "test_a_release_of_the_command_line_is_taken_over",
+)
+"""The others are proofs on the local cluster, and run each time on a real control plane."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        is_local = item.name.endswith("[local]") and item.path.is_relative_to(here)
+        if is_local and not item.name.startswith(ON_EVERY_CLUSTER):
+            item.add_marker(pytest.mark.slow)
+
+
 class Operator:
     """The processes of an operator's replicas, and the CanaryRelease that they drive."""
 
