@@ -1,4 +1,4 @@
-"""Services of the real control plane are kube-proxy's own where it can run."""
+"""Services of the real control plane are kube-proxy's own where it is asked for and can run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 
 
 @pytest.fixture
-def proxied(plane: ControlPlane | None) -> None:
+def proxied(plane: ControlPlane | None, request: pytest.FixtureRequest) -> None:
     """Skip where Services are our own balancer's."""
-    if plane is None:
-        pytest.skip("the local cluster has a balancer of its own")
+    if plane is None or request.config.getoption("--service-proxy") != "kube-proxy":
+        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
     if reason := kube_proxy.missing(plane.binaries):
         pytest.skip(f"NO KUBE-PROXY: {reason}")
 
