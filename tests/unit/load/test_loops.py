@@ -103,16 +103,12 @@ async def test_a_stop_ends_the_run_and_abandons_what_hangs() -> None:
 
 
 async def test_a_rate_that_no_client_could_keep_makes_the_run_invalid(polite_url: str) -> None:
-    # As many connections as an ordinary user has files for: it is the time that runs out.
     report = await load(
-        polite_url,
-        rate_per_s=900_000,
-        connections=100,
-        duration_ms=100,
-        requests_max=None,
-        timeout_ms=100,
+        polite_url, rate_per_s=900_000, duration_ms=100, requests_max=None, timeout_ms=100
     )
     assert report.planned_count == 90_000
     assert report.count(Outcome.NOT_SENT) > 0
     assert not report.valid
-    assert "could not keep up" in report.examples["notSent"]
+    # Its time ran out, or with an ordinary user's limit its files: what it says is its own fault.
+    own_limits = ("the load client could not keep up with its rate", "Too many open files")
+    assert report.examples["notSent"] in own_limits
