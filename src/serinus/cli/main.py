@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +87,8 @@ def run() -> None:
         app(prog_name=program_name(sys.argv[0]))
     except SerinusError as error:
         if DEBUG in sys.argv or os.environ.get("SERINUS_DEBUG"):
+            import traceback
+
             traceback.print_exc()
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ from serinus.cli.load import options
 from serinus.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Coroutine
 
     from serinus.load.plan import LoadPlan, VersionSource
@@ -159,6 +159,7 @@ def _expectation(text: str) -> tuple[str, float]:
 
 async def _observe(plan: LoadPlan) -> Report:
     """Run the plan under a display; the first Ctrl-C ends it in good order, the second at once."""
+    import asyncio
     import signal
 
     from serinus.cli.load.display import display
@@ -190,6 +191,8 @@ async def _observe(plan: LoadPlan) -> Report:
 
 def _run(main: Coroutine[None, None, Report]) -> Report:
     """Run on uvloop where it is installed: twice the requests for the same work."""
+    import asyncio
+
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     try:
         import uvloop
