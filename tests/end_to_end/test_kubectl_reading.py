@@ -147,7 +147,7 @@ def test_describe_tells_of_a_deployment_its_pods_and_its_service(stable: Kubectl
     stable("set", "selector", "service", "web", "app=nginx")
     wait_for(
         lambda: (
-            len(re.findall(r"127\.\d+\.\d+\.\d+:80", stable("describe", "service", "web"))) >= 3
+            len(re.findall(r"127\.\d+\.\d+\.\d+:\d+", stable("describe", "service", "web"))) >= 3
         ),
         "three endpoints",
     )
