@@ -79,12 +79,6 @@ class Store:
             for drawer in shelf.values():
                 yield from drawer.values()
 
-    def in_namespace(self, namespace: str) -> Iterator[tuple[tuple[str, str], Object]]:
-        """Yield (storage key, object) for all that a namespace holds."""
-        for key, shelf in self._shelves.items():
-            for item in list(shelf.get(namespace, {}).values()):
-                yield key, item
-
     def put(self, resource: Resource, item: Object, previous: Object | None) -> Object:
         """Commit an object under the next version and tell the listeners.
 
