@@ -50,6 +50,8 @@ conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kuberne
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
+# The namespace has no way out, so what must be fetched is built before.
+	$(BIN)/python -m tests.control_plane.build >/dev/null
 	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end \
 	  -m "kubernetes and not slow" --cluster=kubernetes --service-proxy=$(PROXY) -q -rA --no-header
 else
