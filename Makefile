@@ -46,7 +46,7 @@ simulate: $(STAMP) ## Play releases under simulated faults for about a minute
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
-	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install) --cluster=$(CLUSTER) -q
+	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install -m kubernetes) --cluster=$(CLUSTER) -q
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
