@@ -190,7 +190,8 @@ def test_commands_at_any_moment_lead_to_an_end(
     for step_count, verb, percent in commands:
         world.stumble(step_count)
         weight_bp = percent * 100 if verb is CommandVerb.SET_WEIGHT else None
-        world.give(verb, weight_bp=weight_bp)
+        full = verb is CommandVerb.PROMOTE and percent % 2 == 0
+        world.give(verb, weight_bp=weight_bp, full=full)
     phase = world.end_of_all()
     assert phase in (Phase.HEALTHY, Phase.ABORTED)
     # Undo after a promotion is a release of the old template, which may be aborted in its turn.

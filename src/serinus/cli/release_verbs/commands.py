@@ -42,6 +42,7 @@ class More(msgspec.Struct, frozen=True):
     service: str | None = None
     weight_bp: int | None = None
     allow_coarse: bool = False
+    full: bool = False
     wait: bool = False
     timeout: str | None = None
     dry_run: DryRun = DryRun.NONE
@@ -168,6 +169,7 @@ async def _on_release(
         revision=seen.target.template,
         step_index=release.status.step_index if verb in ("resume", "skip") else None,
         weight_bp=more.weight_bp,
+        full=more.full,
     )
     if more.dry_run is not DryRun.NONE:
         await rehearse_command(cluster, release.name, command, more.dry_run)

@@ -95,14 +95,20 @@ def set_weight(
 
 def promote(
     name: Name,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Also before the canary is there, and without the undo window."
+        ),
+    ] = False,
     service: Service = None,
     timeout: Timeout = None,
     dry_run: DryRunOption = DryRun.NONE,
     *,
     options: ClusterOptions,
 ) -> None:
-    """Finish forward: the canary's revision becomes the stable one."""
-    _run(name, "promote", options, service=service, timeout=timeout, dry_run=dry_run)
+    """Finish forward: skip what is left of the steps and make the canary's revision stable."""
+    _run(name, "promote", options, full=full, service=service, timeout=timeout, dry_run=dry_run)
 
 
 def abort(
