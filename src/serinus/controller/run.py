@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.kubernetes.cluster import KubernetesCluster
-from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.presence import Driver, operator
 from serinus.controller.kubernetes.record import RECORD_LABEL, record_name
 from serinus.controller.reconcile import Round, foresee, reconcile
 from serinus.controller.showing import Showing
@@ -35,6 +35,10 @@ class NotDriving(errors.RefusedError):
 
 class Operated(NotDriving):
     """An operator drives the releases of this namespace."""
+
+    def __init__(self, name: str, by: Driver) -> None:
+        self.by = by
+        super().__init__("Driven", f"release {name} is driven by {by.words}")
 
 
 def identity() -> str:
@@ -59,8 +63,8 @@ def is_gone(holder: str | None) -> bool:
 async def refuse_operated(cluster: KubernetesCluster, name: str, clock: Clock) -> None:
     """Raise Operated where an operator drives the releases of the namespace."""
     there = await operator(cluster.caches, cluster.namespace, clock.now_ms())
-    if there:
-        raise Operated("Driven", f"release {name} is driven by {there}")
+    if there is not None:
+        raise Operated(name, there)
 
 
 @contextlib.asynccontextmanager

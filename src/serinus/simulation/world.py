@@ -234,9 +234,7 @@ class World:
         found = self.find(DEPLOYMENTS)
         return None if found is None else image_of(found)
 
-    def give(
-        self, verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False
-    ) -> None:
+    def give(self, verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False) -> None:
         """Write a command into the record, as another terminal does."""
         target = self.find(DEPLOYMENTS)
         self.command_count += 1

@@ -253,9 +253,7 @@ def test_a_full_promotion_may_be_asked_for_before_the_canary_is_there(begun: boo
         world.round()
     world.give(CommandVerb.PROMOTE)
     world.round()
-    assert answer_of(world) == (
-        "the canary is not there yet; promote --full needs not wait for it"
-    )
+    assert answer_of(world) == ("the canary is not there yet; promote --full needs not wait for it")
     world.give(CommandVerb.PROMOTE, full=True)
     world.round()
     assert answer_of(world) == ""

@@ -92,7 +92,7 @@ async def _set_images(
     if not _may_set_template(held):
         raise RefusedError(
             "NotAtRest",
-            f"the Deployment is not ready for a release: {commands.summary(name, held)}",
+            f"the Deployment is not ready for a release: {commands.summary(name, held.decision.status)}",
         )
     while True:
         seen = await cluster.read(held.observation.spec)

@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 import structlog
 
+import serinus
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.presence import VERSION_ANNOTATION
 from serinus.controller.operator import concerns
 from serinus.controller.operator.concerns import Key
 from serinus.controller.operator.drivers import Drivers
@@ -91,6 +93,7 @@ class _Operator:
             options.lease_namespace,
             identity=options.identity,
             options=LEASE,
+            annotations={VERSION_ANNOTATION: serinus.__version__},
             clock=clock,
         )
         self._fields: list[_Field] = []
