@@ -120,9 +120,13 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
     service = around.service
     labels = around.target["spec"]["template"].get("metadata", {}).get("labels") or {}
     if service is None:
-        return [Finding("ServiceMissing", f"Service {spec.service} is not there", blocking=True)]
+        why = (
+            f"spec.service.name: Service {spec.service} is not there; create it, or name the one "
+            "in front of the pods"
+        )
+        return [Finding("ServiceMissing", why, blocking=True)]
     if not selects(service, labels):
-        why = other_pods(service, spec.target)
+        why = f"spec.service.name: {other_pods(service, spec.target)}; name one that selects them"
         return [Finding("ServiceDoesNotSelect", why, blocking=True)]
     found = []
     if service["spec"].get("sessionAffinity") == "ClientIP":

@@ -80,7 +80,12 @@ def test_an_ordinary_pair_of_deployment_and_service_needs_no_words() -> None:
 
 def test_a_service_that_is_not_there_is_refused() -> None:
     found = the_one(around(service=None))
-    assert found == Finding("ServiceMissing", "Service shop is not there", blocking=True)
+    assert found == Finding(
+        "ServiceMissing",
+        "spec.service.name: Service shop is not there; create it, or name the one in front of "
+        "the pods",
+        blocking=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,8 @@ def test_a_service_that_selects_other_pods_is_refused(selector: Any, words: str)
     found = the_one(around(service=a_service(selector=selector)))
     assert found == Finding(
         "ServiceDoesNotSelect",
-        f"Service shop selects {words}, not the pods of Deployment shop",
+        f"spec.service.name: Service shop selects {words}, not the pods of Deployment shop; name "
+        "one that selects them",
         blocking=True,
     )
 

@@ -232,7 +232,9 @@ def test_without_its_deployment_a_release_is_degraded_and_the_service_open() -> 
     world.delete(DEPLOYMENTS, "shop")
     done = world.play()
     assert done.decision.status.phase is Phase.DEGRADED
-    assert done.decision.status.message == "Deployment shop is not there"
+    assert done.decision.status.message == (
+        "spec.targetRef.name: Deployment shop is not there; create it, or delete this release"
+    )
     assert HASH_LABEL not in world.selector()
     world.apply(a_deployment(image=NEW, replicas=2))
     healthy_on(world, NEW, 2)
