@@ -15,8 +15,8 @@ from serinus.release.words import counted
 from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
 from serinus.traffic.replica_ratio import (
     SURGE_WEIGHT_BP_MAX,
-    base_selector,
     capacity,
+    in_words,
     is_coarse,
     replica_count_for,
     selects,
@@ -109,9 +109,8 @@ def _is_of_ours(endpoint: Manifest, around: Surroundings) -> bool:
 
 def other_pods(service: Manifest, target: str) -> str:
     """Return what a Service selects in place of a Deployment's pods."""
-    pairs = ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
     return (
-        f"Service {service['metadata']['name']} selects {pairs}, not the pods of "
+        f"Service {service['metadata']['name']} selects {in_words(service)}, not the pods of "
         f"Deployment {target}"
     )
 

@@ -1,4 +1,4 @@
-"""HorizontalPodAutoscalers: they count the canary's pods as stable's, or want its number for theirs."""
+"""HorizontalPodAutoscalers: they count the canary's pods, or want its number for theirs."""
 
 from __future__ import annotations
 
