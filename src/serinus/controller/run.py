@@ -27,6 +27,7 @@ BACK_OFF_MS = (100, 200, 500, 1_000, 2_000, 5_000)
 RECHECK_MS = 30_000
 """How often to look though nothing was heard."""
 FOLLOW_MS = 1_000
+"""How long who drives may take for what is due, before it is looked at again."""
 
 
 class NotDriving(errors.RefusedError):
@@ -184,7 +185,10 @@ async def follow(
         on_round(done)
         if until(done):
             return done
-        await cluster.changes.wait(FOLLOW_MS, since_count=count)
+        # What is done at a deadline is a change, and heard; only a decision without one is not.
+        wake_at = done.decision.wake_at
+        wait_ms = RECHECK_MS if wake_at is None else max(FOLLOW_MS, wake_at - clock.now_ms())
+        await cluster.changes.wait(min(wait_ms, RECHECK_MS), since_count=count)
 
 
 async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lease) -> None:
