@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 
 from serinus.api.text import format_weight, parse_duration
 from serinus.cli import skew
@@ -12,17 +14,17 @@ from serinus.cli.release_verbs.commands import plain_name, summary
 from serinus.cli.report import Lines
 from serinus.cli.session import open_cluster
 from serinus.controller.kubernetes.cluster import KubernetesCluster
-from serinus.controller.kubernetes.presence import driver
+from serinus.controller.kubernetes.presence import Driver, driver
 from serinus.controller.observe import observe
 from serinus.controller.ports import Stored
-from serinus.errors import InvalidInput, RefusedError
+from serinus.errors import ClusterError, InvalidInput, RefusedError
 from serinus.process import SystemClock
 from serinus.release.decision import Reason
 from serinus.release.model import Phase, Status
 from serinus.release.stages.reaching import Reach, reach, trouble
 
-RECHECK_MS = 10_000
-"""How often to look though nothing was heard: a driver that goes away changes no record."""
+RECHECK_MS = 3_000
+"""Leases are not watched: a driver that comes or goes is noticed after this time."""
 
 
 async def wait(name: str, goal: Phase, options: ClusterOptions, limit: str | None) -> int:
@@ -52,6 +54,8 @@ class _Watch:
         self._cluster, self._name, self._goal, self._lines = cluster, name, goal, lines
         self.where = ""
         """Where the release stands, in a sentence."""
+        self._drives = Driver("")
+        self._asked_at_s = -math.inf
 
     async def run(self) -> int:
         """Look at each change until the release is there."""
@@ -73,6 +77,7 @@ class _Watch:
 
     async def _look(self, stored: Stored) -> bool:
         release, goal = stored.release, self._goal
+        drives = await self._driver(at_rest=release.status.phase.at_rest)
         seen = observe(release, await self._cluster.read(release.spec)).observation
         found = reach(seen, release.outlook, goal, generation=release.generation)
         if found is Reach.THERE:
@@ -86,14 +91,21 @@ class _Watch:
         hurdle = trouble(release.outlook)
         # What keeps it from going on comes before what it would wait for.
         self.where = standing(release.status) if hurdle is None else hurdle.message
-        drives = await driver(
-            self._cluster, self._name, SystemClock().now_ms(), at_rest=release.status.phase.at_rest
-        )
-        skew.warn(drives)
         if drives.words.startswith("no driver"):
             self.where += f"; {drives.words}"
         self._lines.say(self.where)
         return False
+
+    async def _driver(self, *, at_rest: bool) -> Driver:
+        """Return who drives; while the API server does not answer, who drove when it last did."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._asked_at_s >= RECHECK_MS / 1000:
+            with contextlib.suppress(ClusterError):
+                now = SystemClock().now_ms()
+                self._drives = await driver(self._cluster, self._name, now, at_rest=at_rest)
+                skew.warn(self._drives)
+            self._asked_at_s = now_s
+        return self._drives
 
 
 def standing(status: Status) -> str:
