@@ -59,8 +59,7 @@ class _Watch:
 
     async def run(self) -> int:
         """Look at each change until the release is there."""
-        stored = await self._cluster.load(self._name)
-        if stored is None:
+        if await self._load() is None:
             await targets.deployment(self._cluster, self._name)
             raise RefusedError(
                 "NoRelease",
@@ -68,12 +67,19 @@ class _Watch:
             )
         while True:
             count = self._cluster.changes.count
-            stored = await self._cluster.load(self._name)
+            stored = await self._load()
             if stored is None:
                 raise RefusedError("Left", f"{self._name} was let go: there is no release any more")
             if await self._look(stored):
                 return 0
             await self._cluster.changes.wait(RECHECK_MS, since_count=count)
+
+    async def _load(self) -> Stored | None:
+        try:
+            return await self._cluster.load(self._name)
+        except InvalidInput as error:
+            # What was typed is right; it is the record that nobody can go on with.
+            raise RefusedError("Invalid", f"the record cannot be read: {error}") from error
 
     async def _look(self, stored: Stored) -> bool:
         release, goal = stored.release, self._goal
