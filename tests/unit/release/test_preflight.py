@@ -364,8 +364,8 @@ def test_a_budget_that_lets_every_pod_that_serves_go_is_told_of(spec: Any, count
     found = the_one(around(budgets=(a_budget(**spec),)))
     assert found == Finding(
         "BudgetCountsBoth",
-        "PodDisruptionBudget shop-pdb counts the pods of both revisions: while all the traffic "
-        f"goes to 3 pods of one, it lets {count} of 6 be evicted, also those that serve",
+        "PodDisruptionBudget shop-pdb counts the pods of both revisions: while 3 of 6 have all "
+        f"the traffic it lets {count} be evicted, and so every one that serves",
     )
 
 

@@ -92,7 +92,8 @@ class _Watch:
         if found is Reach.OUT_OF_REACH:
             raise RefusedError(
                 "OutOfReach",
-                f"{goal.value} is not reached from here. {summary(self._name, release.status)}",
+                f"not {goal.value}, and it will not be by itself. "
+                f"{summary(self._name, release.status)}",
             )
         hurdle = trouble(release.outlook)
         # What keeps it from going on comes before what it would wait for.

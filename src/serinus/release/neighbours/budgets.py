@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.release.observation import Finding
-from serinus.release.words import counted
 from serinus.traffic.plan import Manifest
 
 
@@ -23,8 +22,8 @@ def findings(budgets: Sequence[Manifest], n: int) -> list[Finding]:
             Finding(
                 "BudgetCountsBoth",
                 f"PodDisruptionBudget {budget['metadata']['name']} counts the pods of both "
-                f"revisions: while all the traffic goes to {counted(n, 'pod')} of one, it lets "
-                f"{count} of {2 * n} be evicted, also those that serve",
+                f"revisions: while {n} of {2 * n} have all the traffic it lets {count} be evicted, "
+                "and so every one that serves",
             )
         )
     return found
