@@ -209,7 +209,7 @@ async def _deliver(
             if outcome is None:
                 continue
             if not outcome.accepted or not more.wait:
-                return _say_outcome(outcome, lines)
+                return _say_outcome(name, outcome, lines)
             last = await run.follow(
                 cluster,
                 name,
@@ -220,9 +220,12 @@ async def _deliver(
             return result(name, last, command, lines)
 
 
-def _say_outcome(outcome: Outcome, lines: Lines) -> int:
+def _say_outcome(name: str, outcome: Outcome, lines: Lines) -> int:
     if outcome.accepted:
-        lines.say(f"{outcome.verb.value}: accepted by the driver; serinus status --watch shows it")
+        lines.say(
+            f"{outcome.verb.value}: accepted by the driver; serinus status {name} --watch shows "
+            f"it, serinus wait {name} waits for the end"
+        )
         return 0
     raise RefusedError("Refused", f"{outcome.verb.value}: {outcome.message}")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from serinus import errors
-from serinus.api.codec import Release
+from serinus.api.codec import FINALIZER, Release
 from serinus.clock import Instant
 from serinus.controller.reconcile import Round
 from serinus.errors import Retry
@@ -30,8 +30,11 @@ class Trouble(msgspec.Struct, frozen=True):
     message: str
 
 
-def trouble_of(error: Exception) -> Trouble | None:
-    """Return what only a person can mend of a failure; None where trying again may do."""
+def trouble_of(error: Exception, *, deleted: bool = False) -> Trouble | None:
+    """Return what only a person can mend of a failure; None where trying again may do.
+
+    What was deleted and cannot be read is not let go: nobody knows what to put back.
+    """
     match error:
         case errors.NotFound() | errors.AlreadyExists():
             # The caches are a moment behind.
@@ -44,7 +47,8 @@ def trouble_of(error: Exception) -> Trouble | None:
             words = f"frozen: serinus was about to do wrong ({error}); please report it"
             return Trouble("InvariantViolation", words)
         case errors.SerinusError():
-            return Trouble("Invalid", str(error))
+            how = f"; deleted, it stays until this is mended or its finalizer {FINALIZER} is gone"
+            return Trouble("Invalid", f"{error}{how if deleted else ''}")
         case _:
             return Trouble("Defect", f"{type(error).__name__}: {error}")
 

@@ -104,14 +104,15 @@ class Worker:
 
     async def _failed(self, cluster: KubernetesCluster, key: Key, error: Exception) -> None:
         """Try again, and say in the status what only a person can mend."""
-        trouble = judgement.trouble_of(error)
+        found = self._caches.get(kinds.CANARY_RELEASES, *key)
+        deleted = found is not None and bool(found["metadata"].get("deletionTimestamp"))
+        trouble = judgement.trouble_of(error, deleted=deleted)
         if trouble is None:
             count = self._queue.failed(key)
             self._report.trouble(key, error, loud=count > LOUD_AFTER_COUNT)
             return
         self._report.defect(key, trouble.reason, error)
         self._queue.add_after(key, REFUSED_RETRY_MS)
-        found = self._caches.get(kinds.CANARY_RELEASES, *key)
         if found is None:
             return
         now, before = self._clock.now_ms(), found.get("status") or {}

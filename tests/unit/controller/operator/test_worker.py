@@ -199,6 +199,9 @@ async def test_a_status_that_cannot_be_read_is_named_and_left_as_it_is(scene: Sc
     assert "it was written by another version of serinus" in message
     found = await scene.status("odd", lambda _: True)
     assert (found["phase"], found["stepIndex"]) == ("Analysing", 7)
+    await scene.client.delete(kinds.CANARY_RELEASES, "odd", NAMESPACE)
+    said = await scene.status("odd", lambda status: "deleted, it stays" in str(held(status)))
+    assert "its finalizer serinus.dev/release is gone" in held(said)["Degraded", "Invalid"]
     await scene.add(release("good", target="good", behind="good"))
     await scene.is_driven()
 
