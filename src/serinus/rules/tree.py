@@ -14,6 +14,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from serinus.errors import InvariantViolation
 
+KEYWORDS = ("true", "false", "null", "in")
+"""Names that the text form has taken."""
+
 
 class Request(NamedTuple):
     """What a predicate and the sources of an identity may read, as the client sent it.
@@ -205,6 +208,9 @@ class Present:
     def __post_init__(self) -> None:
         if not self.attribute.source.keyed:
             raise InvariantViolation(f"{self.attribute.source.value} is always there")
+        *outer, name = self.attribute.key
+        if outer and not (name.isascii() and name.isidentifier() and name not in KEYWORDS):
+            raise InvariantViolation(f"the text form cannot ask for {name!r} inside a claim")
 
 
 @dataclass(frozen=True, slots=True)
