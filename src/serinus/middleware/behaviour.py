@@ -30,6 +30,10 @@ class ByVersion(Protocol[_P, _R_co]):
         """Do what the version does."""
         ...
 
+    def __get__(self, instance: Any, owner: Any = None) -> Callable[..., _R_co]:
+        """Bind to an instance, as any function of a class."""
+        ...
+
     def canary(self, behaviour: Callable[_P, Any]) -> ByVersion[_P, _R_co]:
         """Say what the canary does; without it both do the same."""
         ...

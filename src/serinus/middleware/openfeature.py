@@ -8,7 +8,7 @@ api.set_provider(SerinusProvider({"new-checkout": Flag(stable=False, canary=True
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openfeature.evaluation_context import EvaluationContext
@@ -81,7 +81,9 @@ class SerinusProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[float]:
         """Return the value of a flag that is a number."""
-        return self._resolve(flag_key, (int, float), evaluation_context)
+        found = self._resolve(flag_key, (int, float), evaluation_context)
+        # The SDK refuses 1 where it expects 1.0.
+        return replace(found, value=float(found.value))
 
     def resolve_object_details(
         self,
