@@ -25,9 +25,9 @@ _ANSWERS = ("http.response.start", "websocket.accept")
 class AsgiMiddleware:
     """Give each request and WebSocket its version, and say so to the application and the client.
 
-    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the request
-    decides. Without it whatever the client sent as a tag is dropped. `claims` returns the payload of
-    the JWT that something before has verified, from the scope.
+    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the
+    request decides. Without it whatever the client sent as a tag is dropped. `claims` returns the
+    payload of the JWT that something before has verified, from the scope.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ def by_cel(predicate: Predicate, request: Request) -> bool | None:
 def is_plain_cel(test: Predicate) -> bool:
     """Tell whether the engine can say it.
 
-    `cidr` is Kubernetes' own, claims have types with us, and this engine's timestamp() reads no int.
+    `cidr` is Kubernetes' own, claims have types with us, this engine's timestamp() reads no int.
     """
     match test:
         case tree.CompareTime(left):
