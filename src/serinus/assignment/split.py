@@ -95,7 +95,7 @@ class Decision(NamedTuple):
 
     @property
     def canary_from_bp(self) -> int | None:
-        """Return the smallest weight with which the user gets the canary; None if a rule decides."""
+        """Return the smallest weight at which she gets the canary; None where a rule decides."""
         return None if self.bucket is None else self.bucket + 1
 
 

@@ -51,13 +51,13 @@ class WsgiMiddleware:
         self._prepared: tuple[Assignment | None, dict[str, str]] = (None, {})
         self.counts = Counts()
 
-    def __call__(self, wsgi_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request of the WSGI server."""
-        outcome = self.choose(wsgi_environ)
-        wsgi_environ[_TAG] = outcome.version.value
+        outcome = self.choose(environ)
+        environ[_TAG] = outcome.version.value
         context = contextvars.copy_context()
         context.run(current.set, outcome.version)
-        body = context.run(self._app, wsgi_environ, _telling(start_response, outcome))
+        body = context.run(self._app, environ, _telling(start_response, outcome))
         # A list is whole; anything else may run code of the application while it is read.
         return body if isinstance(body, list | tuple) else _InContext(context, body)
 
