@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -67,3 +68,13 @@ def test_every_field_of_the_plan_and_every_destination_is_on_the_page() -> None:
 
 def test_every_pattern_of_the_page_that_is_called_accepted_is_accepted() -> None:
     parse("request.path.matches(r'(-[a-z]+)*')")
+
+
+def test_what_the_how_to_imports_is_there() -> None:
+    fences = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert len(fences) > 3
+    for fence in fences:
+        imports = [line for line in fence.splitlines() if line.startswith("from ")]
+        assert imports
+        ast.parse(fence)
+        exec("\n".join(imports), {})
