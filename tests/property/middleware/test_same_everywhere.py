@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serinus.assignment.bucket import bucket
 from serinus.assignment.identity import IdentityKind, IdentitySource
+from serinus.assignment.intervals import Version
 from serinus.assignment.split import Assignment, Split
 from serinus.middleware import AsgiMiddleware, Plan, WsgiMiddleware
 from serinus.middleware.choosing import as_sent
 from serinus.rules.tree import Destination, Predicate, Request, Rule
 from tests.property.rules import strategies
 
-NOBODY = IdentitySource(IdentityKind.HEADER, "x-a")
+USER = IdentitySource(IdentityKind.HEADER, "x-user")
 SOURCES = (
-    NOBODY,
+    IdentitySource(IdentityKind.HEADER, "x-a"),
     IdentitySource(IdentityKind.COOKIE, "a"),
     IdentitySource(IdentityKind.QUERY, "a"),
     IdentitySource(IdentityKind.SOURCE_ADDRESS),
@@ -75,6 +78,21 @@ def test_a_request_gets_the_same_version_by_every_way(
     wsgi = WsgiMiddleware(lambda *_: [], plan, claims=lambda environ: environ["claims"])
     assert asgi.choose(scope_of(request)).version is expected
     assert wsgi.choose(environ_of(request)).version is expected
+
+
+@pytest.mark.parametrize("weight_bp", [500, 1_000, 2_500, 5_000, 10_000])
+def test_a_hundred_thousand_users_get_what_the_public_rule_says(weight_bp: int) -> None:
+    """Routers are held to the same rule, with the same users, in the tests of the data plane."""
+    plan = Plan.of(Split("shop/web/1", weight_bp, (), (USER,)))
+    asgi, scope = AsgiMiddleware(_no_app, plan), scope_of(Request())
+    wrong = []
+    for number in range(100_000):
+        user = f"user-{number}"
+        scope["headers"] = [(b"x-user", user.encode())]
+        expected = Version.CANARY if bucket(user, "shop/web/1") < weight_bp else Version.STABLE
+        if asgi.choose(scope).version is not expected:
+            wrong.append(user)
+    assert wrong == []
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
