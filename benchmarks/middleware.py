@@ -1,7 +1,7 @@
 """What a decision costs, and what the middleware adds to a request; no framework is in it.
 
-All of it is computing, so that the process's own CPU time is counted: it stays the same while others
-use the machine.
+All of it is computing, so the process's own CPU time is counted: it stays the same while others use
+the machine.
 """
 
 from __future__ import annotations
