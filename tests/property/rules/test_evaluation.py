@@ -8,11 +8,10 @@ from typing import Any
 import cel
 from hypothesis import assume, given, settings
 
-from serinus.rules import reading, tree
+from serinus.rules import reading, tree, walk
 from serinus.rules.evaluation import question
 from serinus.rules.printing import text_of
 from serinus.rules.tree import Predicate, Request
-from serinus.rules.walk import tests_of
 from tests.property.rules import strategies
 
 
@@ -61,7 +60,7 @@ def is_plain_cel(test: Predicate) -> bool:
 def test_a_rule_is_true_false_or_unknown_where_its_text_is_so_in_cel(
     predicate: Predicate, request: Request
 ) -> None:
-    assume(all(map(is_plain_cel, tests_of(predicate))))
+    assume(all(map(is_plain_cel, walk.tests_of(predicate))))
     assert question(predicate)(request) == by_cel(predicate, request), text_of(predicate)
 
 
