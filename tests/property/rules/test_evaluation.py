@@ -56,7 +56,7 @@ def is_plain_cel(test: Predicate) -> bool:
 
 
 @given(strategies.predicates(), strategies.plain_requests())
-@settings(max_examples=1_000)
+@settings(max_examples=500)
 def test_a_rule_is_true_false_or_unknown_where_its_text_is_so_in_cel(
     predicate: Predicate, request: Request
 ) -> None:
