@@ -47,6 +47,8 @@ AT_POINTS: dict[str, tuple[AtPoint, ...]] = {
     "saved": (AtPoint.CRASH,),
     "send": _WRITING,
     "sent": (AtPoint.CRASH,),
+    "forget": _WRITING,
+    "forgotten": (AtPoint.CRASH,),
 }
 _OTHERS = (AtPoint.OTHER_ROUND, AtPoint.OTHER_LEADS)
 _ANSWERS = {
@@ -152,16 +154,25 @@ class Simulation:
             self.happened.append(f"turn {self.turn_count}: (set the old template)")
             self.world.set_image(OLD)
         elif self._waits_for(Reason.WAITING_FOR_PERSON):
-            answers = self.world.example.answers
-            index, self.answer_count = self.answer_count, self.answer_count + 1
-            verb = answers[index] if index < len(answers) else CommandVerb.RESUME
-            self.happened.append(f"turn {self.turn_count}: ({verb.value})")
-            self.world.give(verb)
+            self._answer()
         else:
             due = [self.driver.next_due(), self.world.next_due()]
-            soonest = min(t for t in due if t is not None)
+            # Where nothing is due all waits for an object that is on its way out.
+            soonest = min((t for t in due if t is not None), default=self.world.now)
             self.world.now = max(self.world.now, soonest)
         self.watch.time_passed()
+
+    def _answer(self) -> None:
+        """Do what a person does whom the release waits for."""
+        example = self.world.example
+        index, self.answer_count = self.answer_count, self.answer_count + 1
+        if example.leaves and index == len(example.answers):
+            self.happened.append(f"turn {self.turn_count}: (delete the release)")
+            self.world.delete_release()
+            return
+        verb = example.answers[index] if index < len(example.answers) else CommandVerb.RESUME
+        self.happened.append(f"turn {self.turn_count}: ({verb.value})")
+        self.world.give(verb)
 
     def _waits_for(self, reason: Reason) -> bool:
         """Tell whether the last round was one that waits for nothing but this."""
@@ -262,8 +273,7 @@ class Simulation:
         """Tell whether nothing is left to do for anybody."""
         last = self.driver.last
         return (
-            last is not None
-            and last.at_rest
+            (self.world.is_forgotten or (last is not None and last.at_rest))
             and not self.driver.backs_off
             and self.comes_again is None
             and not self.driver.is_due()

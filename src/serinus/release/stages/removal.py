@@ -17,10 +17,10 @@ from serinus.traffic.plan import TrafficPlan
 
 def given_up(draft: Draft) -> None:
     """Finish an abort, and stay aborted until the template changes or a person says retry."""
-    target = draft.target
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if draft.status.phase is Phase.ABORTED and draft.obs.canary is None:
         draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+        hold.hand_over(draft)
         return
     draft.set(phase=Phase.ABORTING)
     # It may have been let go for a rolling update that has not begun.
