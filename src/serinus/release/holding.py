@@ -47,6 +47,20 @@ def held_fields() -> dict[str, Any]:
     return {"metadata": {"labels": {RELEASE_LABEL: HELD}}, "spec": {"paused": True}}
 
 
+def operations(target: Manifest, hold_by: HoldBy) -> list[dict[str, Any]]:
+    """Return how a JSON patch of ours that changes a template brings the hold along.
+
+    The policy lets our writes through; by the field the Deployment is paused already.
+    """
+    if hold_by is HoldBy.FIELD or label_of(target) not in (MANAGED, HELD):
+        return []
+    path = f"/metadata/labels/{RELEASE_LABEL.replace('/', '~1')}"
+    return [
+        {"op": "replace", "path": path, "value": HELD},
+        {"op": "add", "path": "/spec/paused", "value": True},
+    ]
+
+
 def label_of(target: Manifest) -> str:
     """Return what the label of the hold says, or nothing."""
     return str((target["metadata"].get("labels") or {}).get(RELEASE_LABEL, ""))

@@ -264,7 +264,7 @@ class Simulation:
             self.world.rest()
             if not other.is_due():
                 due = [t for t in (other.next_due(), self.world.next_due()) if t is not None]
-                self.world.now = max(self.world.now, min(due))
+                self.world.now = max(self.world.now, min(due, default=self.world.now))
         other.cache.close()
 
     # The end.

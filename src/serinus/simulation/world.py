@@ -26,6 +26,7 @@ from serinus.kubernetes_model.kinds import (
     PODS,
     SERVICES,
 )
+from serinus.release.holding import label_of, paused_by_us
 from serinus.release.model import Command, CommandVerb, Status
 from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
@@ -223,9 +224,20 @@ class World:
     def change(self, kind: model.Resource, name: str, **spec: Any) -> None:
         """Change fields of a spec, as a merge patch does."""
         if "template" in spec:
-            # From here on the pause is the hold of the changed template.
-            self.paused_by_person = False
+            # From here on the pause is the hold of the changed template; but what a release that
+            # has let go of the Deployment left paused is its owner's to resume.
+            self.paused_by_person = self._is_let_go_paused()
         self._merge(kind, name, {"spec": spec})
+
+    def _is_let_go_paused(self) -> bool:
+        found = self.find(DEPLOYMENTS)
+        return (
+            self.stored.release.leaving
+            and found is not None
+            and bool(found["spec"].get("paused"))
+            and not label_of(found)
+            and not paused_by_us(found)
+        )
 
     def label(self, kind: model.Resource, name: str, label: str, value: str | None) -> None:
         """Set a label, or take it off."""

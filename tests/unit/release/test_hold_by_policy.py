@@ -129,3 +129,15 @@ def test_a_policy_that_comes_in_the_midst_guards_what_the_field_holds() -> None:
         assert hold_of(world) == (HELD, True)
         world.change(DEPLOYMENTS, "shop", paused=False)
         assert hold_of(world) == (HELD, True)
+
+
+def test_an_undo_after_the_promotion_is_tried_as_any_template() -> None:
+    world = under_policy("25")
+    world.set_image("shop:2")
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    world.give(CommandVerb.UNDO)
+    world.play(lambda done: any("set the template back" in write.why for write in done.sent))
+    assert hold_of(world) == (HELD, True)
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    assert hold_of(world) == (MANAGED, False)
+    assert world.ready() == {"shop:1": 3}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.observation import HoldBy
@@ -165,3 +166,20 @@ def test_when_the_deployment_is_gone(hold_by: HoldBy) -> None:
     world.delete_release()
     world.play(lambda done: done.decision.gone)
     assert world.forgotten
+
+
+@HOLDS
+@pytest.mark.parametrize("propagation", Propagation)
+def test_when_the_deployment_went_in_the_midst_of_a_trial(
+    hold_by: HoldBy, propagation: Propagation
+) -> None:
+    """Deleted as an orphan it leaves a canary without an owner, which nobody would take away."""
+    world = a_world(hold_by)
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    world.delete(DEPLOYMENTS, "shop", propagation)
+    world.quiet()
+    world.delete_release()
+    world.play(lambda done: done.decision.gone)
+    world.quiet()
+    assert world.all(DEPLOYMENTS) == []
