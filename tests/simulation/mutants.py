@@ -15,13 +15,14 @@ import msgspec
 
 from serinus.controller import observe, reconcile
 from serinus.controller.over_model import port
-from serinus.release import capacity, render
+from serinus.release import capacity, holding, render
 from serinus.release.stages import (
     commands,
     draft,
     full_count,
     hold,
     landing,
+    leaving,
     promotion,
     removal,
     route,
@@ -185,8 +186,8 @@ MUTANTS = (
     Mutant(
         "forget to hold",
         hold,
-        "    draft.act(Hold())",
-        "    pass",
+        '    draft.act(Hold())\n    draft.note(Reason.HELD, "spec',
+        '    draft.note(Reason.HELD, "spec',
         Hunt("adoption", faults_max=0),
     ),
     Mutant(
@@ -237,5 +238,96 @@ MUTANTS = (
         "    if len(running) == 1:\n",
         "    draft.wake(draft.now)\n    return\n    if len(running) == 1:\n",
         Hunt("adoption", ("the template becomes shop:3",)),
+    ),
+    Mutant(
+        "leave the Deployment paused at rest under the policy",
+        holding,
+        "{RELEASE_LABEL: label}}, **_unpaused(target)}",
+        "{RELEASE_LABEL: label}}}",
+        Hunt("adoption, policy", faults_max=0),
+    ),
+    Mutant(
+        "set a template under the policy without the hold",
+        render,
+        "            *holding.operations(target, objects.hold_by),\n",
+        "",
+        Hunt("adoption, policy", ("a person says undo",)),
+    ),
+    Mutant(
+        "lift the pause of a person",
+        holding,
+        '    return label == HELD or OUR_MANAGER in apply_owners(target, "f:paused")',
+        "    return True",
+        Hunt("adoption, policy", ("the Deployment is paused by a person",)),
+    ),
+    Mutant(
+        "leave a pause behind where the hold was switched off",
+        holding,
+        '        return _owners(target, "f:paused") <= {OUR_MANAGER}',
+        "        return False",
+        Hunt("adoption, policy", ("the hold is switched off",)),
+    ),
+    Mutant(
+        "leave it to the field to hold where a policy came",
+        hold,
+        "    if is_policy and draft.target.paused",
+        "    if False and draft.target.paused",
+        Hunt("abort", ("the policy is installed",)),
+    ),
+    Mutant(
+        "roll out what waits when the release is deleted",
+        leaving,
+        "lift=draft.view.stage is Stage.BACK)",
+        "lift=True)",
+        Hunt("leaving", faults_max=0),
+    ),
+    Mutant(
+        "forget a release before its canary is gone",
+        leaving,
+        "    if removal.remove(draft):",
+        "    if removal.remove(draft) or True:",
+        Hunt("leaving", faults_max=0),
+    ),
+    Mutant(
+        "leave our label on the Deployment",
+        holding,
+        '{"labels": {RELEASE_LABEL: None}}}',
+        '{"labels": {RELEASE_LABEL: OFF}}}',
+        Hunt("leaving, constant, policy", faults_max=0),
+    ),
+    Mutant(
+        "leave a canary without an owner behind",
+        leaving,
+        "    if canary is None:\n",
+        "    if True:\n",
+        Hunt("leaving", ("the Deployment is created anew (Orphan",)),
+    ),
+    Mutant(
+        "let a Deployment go before it has landed",
+        leaving,
+        "        if landing.settle(draft):\n",
+        "        landing.settle(draft)\n        if True:\n",
+        Hunt("adoption", ("the release is deleted",)),
+    ),
+    Mutant(
+        "take pods back that are being handed over",
+        leaving,
+        "        promotion.adopting(draft)\n",
+        "        _remove_canary(draft)\n",
+        Hunt("adoption", ("the release is deleted", "the controllers sleep"), faults_max=2),
+    ),
+    Mutant(
+        "take a count of the Deployment before for ours",
+        full_count,
+        '    if status.target_uid not in ("", target.uid):\n',
+        "    if False:\n",
+        Hunt("abort, constant", ("the Deployment is created anew (Background, as it stands)",)),
+    ),
+    Mutant(
+        "decide on a Deployment that is older than the record",
+        reconcile,
+        "    if is_behind(seen.observation):\n",
+        "    if False:\n",
+        Hunt(seeds=(1,)),
     ),
 )

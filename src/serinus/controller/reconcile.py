@@ -7,7 +7,7 @@ import msgspec
 from serinus.api.codec import with_command
 from serinus.clock import Instant
 from serinus.controller.act import act
-from serinus.controller.observe import observe
+from serinus.controller.observe import leftover, observe
 from serinus.controller.ports import Cluster
 from serinus.errors import Conflict, NotFound
 from serinus.release.conditions import outlook
@@ -95,6 +95,9 @@ async def reconcile(
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
     if decision.gone:
+        left = leftover(release, await cluster.current(release.spec))
+        if left:
+            raise Conflict(f"{left} is still there, and the caches do not show it")
         await cluster.forget(name)
     unshown = changed and not news and not show
     return Round(seen.observation, decision, tuple(sent), unshown)

@@ -16,7 +16,7 @@ from serinus.errors import InvariantViolation, Retry
 from serinus.release.model import Spec
 from serinus.simulation.by_hand import ByHand, Point
 from serinus.simulation.cache import Cache
-from serinus.simulation.example import NAME
+from serinus.simulation.example import NAME, NAMESPACE
 from serinus.simulation.world import World
 from serinus.traffic.write import Write
 
@@ -168,6 +168,11 @@ class Driver:
         self.read_count = self.world.change_count
         seen = port.snapshot(self.cache.objects(), spec)
         return msgspec.structs.replace(seen, hold_by=self.world.hold_by)
+
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return the objects as they are."""
+        _raise_failure(await Point("current"), "read anew")
+        return port.read(self.world.cluster, NAMESPACE, spec)
 
     async def save(self, stored: Stored) -> Stored:
         """Write the record at its version."""

@@ -43,6 +43,7 @@ class AtPoint(enum.Enum):
 _WRITING = tuple(AtPoint)
 AT_POINTS: dict[str, tuple[AtPoint, ...]] = {
     "read": (AtPoint.UNAVAILABLE, AtPoint.OTHER_ROUND),
+    "current": (AtPoint.UNAVAILABLE, AtPoint.OTHER_ROUND),
     "save": _WRITING,
     "saved": (AtPoint.CRASH,),
     "send": _WRITING,
@@ -218,7 +219,7 @@ class Simulation:
         if driver.round is None or driver.round.point is None:
             return
         point = driver.round.point
-        options = self._options(driver, point.name)
+        options = AT_POINTS[point.name]
         drawn = self.choices.fault(len(options))
         at_point = options[drawn - 1] if drawn else None
         if at_point is not None:
@@ -234,11 +235,6 @@ class Simulation:
         if point.name == "send":
             self.watch.write(point.what, driver.read_count)
         driver.go_on(_ANSWERS.get(at_point, Answer.WORKS) if at_point else Answer.WORKS)
-
-    @staticmethod
-    def _options(driver: Driver, point_name: str) -> tuple[AtPoint, ...]:
-        options = AT_POINTS[point_name]
-        return tuple(o for o in options if o not in _OTHERS) if driver.cache.lags() else options
 
     def _in_between(self, driver: Driver) -> None:
         """Let the world, and a second leader, go on while a driver waits."""

@@ -81,6 +81,9 @@ class ReleaseWorld(World):
         seen = port.read(self.cluster, "default", spec)
         return msgspec.structs.replace(seen, hold_by=self.hold_by)
 
+    async def current(self, spec: Spec) -> Snapshot:
+        return port.read(self.cluster, "default", spec)
+
     async def send(self, write: Write) -> None:
         self.sent.append(write)
         port.send(self.cluster, write, self.now)
