@@ -73,12 +73,16 @@ def test_all_schedules_with_two_faults_of_calls_go_well() -> None:
 
 def test_all_schedules_with_one_fault_of_any_kind_go_well() -> None:
     happened: set[str] = set()
-    for name in ("abort", "leaving", "adoption, policy"):
-        walk = exhaustion.Exhaustion(EXAMPLES[name], faults_max=1, among=faults.ALL)
+    for name, among, count in (
+        ("abort", faults.ALL, 900),
+        ("leaving", faults.OWNERS, 120),
+        ("adoption, policy", faults.OWNERS, 250),
+    ):
+        walk = exhaustion.Exhaustion(EXAMPLES[name], faults_max=1, among=among)
         found = walk.run(lambda: True)
         assert found.findings == ()
         assert found.is_complete
-        assert found.schedule_count > 700
+        assert found.schedule_count > count
         happened.update(line.partition(": ")[2] for line in walk.happened)
     expected = {fault.name for fault in faults.ALL} | {at_point.value for at_point in AtPoint}
     # To set the new template again takes two: another one has to come first.
