@@ -103,6 +103,8 @@ class Simulation:
         """Play a round of whoever is due, or let time pass to when somebody is."""
         self.turn_count += 1
         self._world_fault()
+        if self._leaves_unseen():
+            self._one_leads()
         self._cluster_acts()
         driver = self._due()
         if driver is None:
@@ -123,6 +125,19 @@ class Simulation:
         self.watch.trouble = max(self.watch.trouble, fault.trouble)
         self.watch.blind = self.watch.blind or fault.blinds
         fault.happen(self)
+
+    def _leaves_unseen(self) -> bool:
+        """Tell whether a deleted release is taken away behind a watch that lags.
+
+        Then one leads: what two wrote in that very moment, nobody would be there to put back.
+        """
+        return self.world.stored.release.leaving and self.driver.cache.lags()
+
+    def _one_leads(self) -> None:
+        if self.second is not None:
+            self.second.crash()
+            self.second.cache.close()
+            self.second = None
 
     def _cluster_acts(self) -> None:
         if self.comes_again is not None and self.world.find(DEPLOYMENTS) is None:
@@ -220,6 +235,8 @@ class Simulation:
             return
         point = driver.round.point
         options = AT_POINTS[point.name]
+        if self._leaves_unseen():
+            options = tuple(o for o in options if o not in _OTHERS)
         drawn = self.choices.fault(len(options))
         at_point = options[drawn - 1] if drawn else None
         if at_point is not None:
@@ -281,10 +298,7 @@ class Simulation:
     def settle(self) -> None:
         """Let no more faults happen, and go on to the end: it must come, and soon."""
         self.choices, self.shuffled = Replay(), False
-        if self.second is not None:
-            self.second.crash()
-            self.second.cache.close()
-            self.second = None
+        self._one_leads()
         deadline = self.world.now + END_MS_MAX
         for _ in range(TURN_COUNT_MAX):
             if self.at_rest():

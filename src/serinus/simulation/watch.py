@@ -123,10 +123,15 @@ class Watch:
         elif plural == ENDPOINT_SLICES.plural:
             self._follow_endpoints()
         elif plural == REPLICA_SETS.plural:
-            meta = change.object["metadata"]
-            self._owners[meta["uid"]] = controller_uid(change.object) or self._owners.get(
-                meta["uid"], ""
-            )
+            self._follow_owner(change)
+
+    def _follow_owner(self, change: model.Change) -> None:
+        """Remember who controls a ReplicaSet; one that changes hands was handed over on purpose."""
+        uid, owner = change.object["metadata"]["uid"], controller_uid(change.object)
+        before = self._owners.get(uid)
+        if owner and before and owner != before:
+            self._served.add(image_of(change.object))
+        self._owners[uid] = owner or before or ""
 
     def _users_are_served(self) -> None:
         """Count the ready pods behind the Service."""

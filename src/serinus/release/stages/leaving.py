@@ -42,7 +42,7 @@ def _leave_nothing(draft: Draft) -> None:
     if canary is None:
         draft.gone = True
         return
-    if not canary.deleting:
+    if draft.obs.target is None and not canary.deleting:
         draft.act(DeleteCanary())
     draft.wait(Reason.WAITING_FOR_CLEANUP, f"until {canary.name} is gone")
 
