@@ -5,7 +5,7 @@ Traffic first, in force; then the canary; and the Service opens again when all i
 
 from __future__ import annotations
 
-from serinus.release.decision import DeleteCanary, Reason
+from serinus.release.decision import DeleteCanary, Reason, Resume
 from serinus.release.model import Phase
 from serinus.release.observation import Target
 from serinus.release.stages import hold
@@ -54,6 +54,11 @@ def retarget(draft: Draft) -> None:
     if len(running) == 1:
         # A rollout that has begun is left to end: frozen half way, stable could not carry all.
         hold.keep(draft)
+    elif draft.target.paused and any(
+        rs.restart_template == draft.target.restart_template for rs in running
+    ):
+        # The policy froze it half way for a mark of a restart, which needs no trial.
+        draft.act(Resume())
     remove(draft)
 
 
