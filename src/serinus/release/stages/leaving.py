@@ -51,8 +51,9 @@ def _remove_canary(draft: Draft) -> None:
     if draft.status.phase is not Phase.ABORTING:
         draft.note(Reason.LEAVING, "the release was deleted: traffic goes back to what runs")
     draft.set(phase=Phase.ABORTING)
-    if draft.view.stage is not Stage.BACK:
-        # What runs by itself already is left to end: frozen half way, it could not carry all.
+    if draft.view.stage is Stage.BACK:
+        removal.let_end(draft)
+    else:
         hold.keep(draft)
     if removal.remove(draft):
         # What runs and what is wanted differ: unpaused, it would roll out untried.

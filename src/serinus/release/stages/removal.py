@@ -36,7 +36,16 @@ def back(draft: Draft) -> None:
     if draft.status.phase is not Phase.ABORTING:
         draft.note(Reason.TARGET_RESTORED, "the template was set back: the canary goes")
     draft.set(phase=Phase.ABORTING)
+    let_end(draft)
     remove(draft)
+
+
+def let_end(draft: Draft) -> None:
+    """Let a rollout of the template end that was frozen half way: neither half could carry all."""
+    target = draft.target
+    running = [rs for rs in draft.obs.owned_by(target.uid) if rs.wanted_count]
+    if target.paused and len(running) > 1:
+        draft.act(Resume())
 
 
 def retarget(draft: Draft) -> None:
