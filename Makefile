@@ -41,7 +41,7 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
 
 simulate: $(STAMP) ## Play releases under simulated faults for about a minute
-	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 20
+	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 15
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 2 --among calls
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from serinus import errors
+from serinus import kubernetes_model as model
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.decide import decide
 from serinus.release.model import CommandVerb, Phase, Promotion
@@ -64,6 +65,21 @@ def test_a_person_who_scales_in_constant_mode_sets_a_new_n() -> None:
     world.change(DEPLOYMENTS, "shop", replicas=6)
     world.give(CommandVerb.PROMOTE)
     healthy_on(world, NEW, 6)
+
+
+@pytest.mark.parametrize("propagation", model.Propagation)
+def test_a_deployment_that_is_created_anew_has_the_n_that_its_owner_writes(
+    propagation: model.Propagation,
+) -> None:
+    """Even where it is the very count to which we had scaled the one before."""
+    world = released("50,pause", mode=Mode.CONSTANT)
+    assert world.get(DEPLOYMENTS, "shop")["spec"]["replicas"] == 2
+    world.delete(DEPLOYMENTS, "shop", propagation)
+    world.quiet()
+    world.apply(a_deployment(image=NEW, replicas=2))
+    world.play(lambda done: not done.sent and done.decision.status.phase is not Phase.DEGRADED)
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 2)
 
 
 @pytest.mark.parametrize("steps", ["75,pause", "100,pause"])

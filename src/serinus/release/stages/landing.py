@@ -92,7 +92,7 @@ def _finish(draft: Draft, target: Target) -> None:
     """Say how the release ended, once."""
     before = draft.obs.status
     if before.phase is Phase.HEALTHY and before.started_ms is None:
-        draft.set(revision=target.template, generation=target.generation)
+        draft.remember_target()
         return
     if before.started_ms is None:
         outcome, reason, message = "", None, ""
@@ -106,7 +106,7 @@ def _finish(draft: Draft, target: Target) -> None:
         outcome, reason = "Bypassed", Reason.BYPASSED
         message = "the template was rolled out outside the release"
     draft.end(Phase.HEALTHY, outcome, message)
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if reason is not None:
         draft.note(reason, message)
 
