@@ -349,6 +349,26 @@ def test_deciding_twice_on_the_same_world_decides_the_same() -> None:
         assert decide(done.observation, world.now) == again
 
 
+def test_a_share_that_needs_no_change_of_the_service_counts_at_once() -> None:
+    """The proxies have followed an open Service for long when the first canary pod joins it."""
+    world = at_rest(steps="25,pause")
+    world.now += SETTLE_MS
+    began = world.now
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    assert (world.now, world.status.weight_bp) == (began, 2_500)
+
+
+def test_a_share_waits_for_proxies_that_may_still_know_a_narrowed_service() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 4)
+    opened = world.now
+    world.set_image(NEWER)
+    world.play_until(Phase.PAUSED)
+    assert world.now == opened + SETTLE_MS
+
+
 def test_a_release_at_rest_writes_its_record_once() -> None:
     world = released("25,pause")
     world.give(CommandVerb.PROMOTE)

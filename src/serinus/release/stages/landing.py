@@ -58,8 +58,7 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
             return False
         draft.note(Reason.WIDENED, f"Service {obs.spec.service} selects every revision again")
     draft.act(*route.actions)
-    # Where the Deployment is whole nothing waits for the proxies: all pods are of one revision.
-    draft.set(shown=None if draft.target.complete else route.shown)
+    draft.set(shown=route.shown)
     return not route.actions and route.shown is not None
 
 
