@@ -27,7 +27,8 @@ SHOP_ROWS: dict[str, ShopRow] = {
     "adopt": releases.adopt,
     "rolling": releases.rolling,
     "writes": releases.writes,
-    "promote": releases.promote,
+    "promote-25": releases.promote_25,
+    "promote-50": releases.promote_50,
     "abort-25": releases.abort_25,
     "abort-50": releases.abort_50,
     "abort-75": releases.abort_75,
@@ -42,7 +43,7 @@ HERD_ROWS: dict[str, HerdRow] = {
     "thousand": herd.thousand,
     "many": herd.many,
 }
-QUICK = ("canary", "writes", "promote", "abort-25", "hold", "restart")
+QUICK = ("canary", "writes", "promote-50", "abort-25", "hold", "restart")
 
 
 async def measure(kind: str, rows: Sequence[str], run_count: int) -> None:

@@ -51,9 +51,16 @@ FIGURES = {
     "writes-status": Figure("  of them of the status", "", digits=0),
     "reads": Figure("  reads beside the watches", "", 0, "Flagger 69", 0),
     "reads-idle": Figure("requests in 30 s of rest, no Leases", "", 0, digits=0),
-    "promote-first": Figure("promote -> first write", "ms", 20, "Argo 18, Flagger 4,700", 0),
-    "promote-new": Figure("  every new connection on it", "s", 1, "Argo 2.4, Flagger 44.7"),
-    "promote-failed": Figure("  failed connections", "", 0, digits=0),
+    "promote-25-first": Figure(
+        "promote at 25 % -> first write", "ms", 20, "Argo 18, Flagger 4,700", 0
+    ),
+    "promote-25-new": Figure(
+        "  every new connection on it (pods start in 1 s)", "s", 2, "Argo 2.4, Flagger 44.7"
+    ),
+    "promote-25-failed": Figure("  failed connections", "", 0, digits=0),
+    "promote-50-first": Figure("promote at 50 % -> first write", "ms", 20, digits=0),
+    "promote-50-new": Figure("  every new connection on it", "s", 1),
+    "promote-50-failed": Figure("  failed connections", "", 0, digits=0),
     "abort-25-first": Figure(
         "abort at 25 % -> first write", "ms", 15, "Argo 13, Flagger 4,700, Kruise 26", 0
     ),

@@ -192,7 +192,15 @@ def _objects(name: str, replica_count: int) -> list[tuple[kinds.Kind, dict[str, 
     }
     service = {"selector": labels, "ports": [{"port": 80}]}
     return [
-        (kind, {"metadata": {"name": name}, "spec": spec})
+        (
+            kind,
+            {
+                "apiVersion": kind.api_version,
+                "kind": kind.kind,
+                "metadata": {"name": name},
+                "spec": spec,
+            },
+        )
         for kind, spec in (
             (kinds.DEPLOYMENTS, deployment),
             (kinds.SERVICES, service),

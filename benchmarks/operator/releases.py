@@ -116,10 +116,19 @@ async def writes(shop: Shop, run_count: int, found: Samples) -> None:
         found["reads-idle"].append(len(idle))
 
 
-async def promote(shop: Shop, run_count: int, found: Samples) -> None:
-    """Promote from 25 %."""
+async def promote_25(shop: Shop, run_count: int, found: Samples) -> None:
+    """Promote from 25 %, where two pods are still to be started."""
+    await _promote(shop, run_count, found, 25)
+
+
+async def promote_50(shop: Shop, run_count: int, found: Samples) -> None:
+    """Promote from 50 %, where the canary has all its pods."""
+    await _promote(shop, run_count, found, 50)
+
+
+async def _promote(shop: Shop, run_count: int, found: Samples, percent: int) -> None:
     async with shop.bench.operating():
-        await shop.release(*QUARTER)
+        await shop.release({"setWeight": percent}, {"pause": {}})
         for _ in range(run_count):
             await _paused(shop)
             async with shop.load() as reports:
@@ -129,9 +138,11 @@ async def promote(shop: Shop, run_count: int, found: Samples) -> None:
                 first_s = await _first_write(shop, mark)
                 await shop.phase("Healthy", since=mark)
                 await shop.at_rest()
-            found["promote-first"].append(1000 * (first_s - began_s))
-            found["promote-new"].append(last_answer_s(reports[0], shop.version) - began_s)
-            found["promote-failed"].append(reports[0].failed_count)
+            found[f"promote-{percent}-first"].append(1000 * (first_s - began_s))
+            found[f"promote-{percent}-new"].append(
+                last_answer_s(reports[0], shop.version) - began_s
+            )
+            found[f"promote-{percent}-failed"].append(reports[0].failed_count)
 
 
 async def abort_25(shop: Shop, run_count: int, found: Samples) -> None:

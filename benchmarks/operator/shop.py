@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.operator.bench import Bench
 from benchmarks.operator.journal import Entry, Journal, following
 from serinus.api.codec import COMMAND_ANNOTATION, encode_command
+from serinus.controller.kubernetes.caches import SERVICE_NAME_LABEL
 from serinus.kube import kinds
 from serinus.kube.requests import PatchType
 from serinus.load.outcome import ConnectionKind
@@ -153,6 +154,7 @@ class Shop:
         return any(
             endpoint["conditions"].get("ready") and endpoint["targetRef"]["name"] in names
             for found in self.journal.all(kinds.ENDPOINT_SLICES)
+            if found["metadata"]["labels"].get(SERVICE_NAME_LABEL) == NAME
             for endpoint in found.get("endpoints") or ()
         )
 

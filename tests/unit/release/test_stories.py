@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from serinus import errors
+from serinus.controller.observe import observe
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.decide import decide
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.revision import RESTARTED_AT
+from serinus.release.stages.route import follow
+from serinus.traffic.plan import TrafficPlan
 from serinus.traffic.replica_ratio import HASH_LABEL
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
@@ -26,7 +30,7 @@ from tests.unit.release.stories import (
     healthy_on,
     released,
 )
-from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec
+from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec, finished
 
 
 class Refusing(ReleaseWorld):
@@ -367,6 +371,24 @@ def test_a_share_waits_for_proxies_that_may_still_know_a_narrowed_service() -> N
     world.set_image(NEWER)
     world.play_until(Phase.PAUSED)
     assert world.now == opened + SETTLE_MS
+
+
+def test_a_pod_that_is_still_to_join_an_open_service_does_not_start_the_wait_again() -> None:
+    world = at_rest(steps="25,pause")
+    world.now += SETTLE_MS
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    release = world.stored.release
+    seen = observe(release, finished(world.read(release.spec))).observation
+    (listed,) = seen.live.slices
+    behind = {**listed, "endpoints": listed["endpoints"][:-1]}
+    live = msgspec.structs.replace(seen.live, slices=(behind,))
+    plan = TrafficPlan.split(world.status.stable_hash, world.status.canary_hash, 2_500)
+    joining = follow(msgspec.structs.replace(seen, live=live), plan, world.now)
+    assert (joining.in_force, joining.is_shown) == (False, False)
+    assert world.status.shown is not None
+    assert joining.shown == world.status.shown
+    assert follow(seen, plan, world.now).in_force
 
 
 def test_a_release_at_rest_writes_its_record_once() -> None:

@@ -37,7 +37,7 @@ class Caches:
     """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
     Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
-    lines, and the admission policy. Else pods are followed when they are first asked for, and
+    lines, and the admission policy, and objects are packed. Else pods are followed when they are first asked for, and
     whether there is a policy is read once.
     """
 
@@ -48,7 +48,7 @@ class Caches:
         """What holds a changed template in this cluster."""
         self._shared = shared
         self.changes = Changes()
-        self._setting = CacheSetting(changes=self.changes)
+        self._setting = CacheSetting(changes=self.changes, packed=shared)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._selected_pods: dict[str, Cache[Any]] = {}
 
@@ -276,7 +276,8 @@ def _near(index: Index[Any], namespace: str, keys: Iterable[str]) -> list[Manife
 def _selected(index: Index[Any], namespace: str, selector: Manifest) -> list[Manifest]:
     """Return the objects whose labels a selector takes."""
     keys = [f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items()] or [_ANY]
-    near = min((index.get(namespace, key) for key in keys), key=len)
+    fewest = min(keys, key=lambda key: index.count(namespace, key))
+    near = index.get(namespace, fewest)
     return [o for o in near if matches(selector, o["metadata"].get("labels") or {})]
 
 

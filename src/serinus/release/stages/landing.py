@@ -59,7 +59,7 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
         draft.note(Reason.WIDENED, f"Service {obs.spec.service} selects every revision again")
     draft.act(*route.actions)
     draft.set(shown=route.shown)
-    return not route.actions and route.shown is not None
+    return not route.actions and route.is_shown
 
 
 def _unfinished(draft: Draft, target: Target) -> None:
