@@ -16,6 +16,7 @@ from serinus.kube import kinds
 from serinus.kube.requests import PatchType
 from serinus.load.outcome import ConnectionKind
 from serinus.load.report import Report
+from serinus.release.holding import MANAGED, RELEASE_LABEL
 from serinus.release.model import Command, CommandVerb
 from serinus.release.revision import fingerprint
 from tests.end_to_end.stage import measure, under_load
@@ -128,6 +129,14 @@ class Shop:
         """The template's image."""
         return f"nginx:{self.version}"
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the next template will wait, and the release says that all is well."""
+        found = self.journal.get(kinds.DEPLOYMENTS, NAME) or {}
+        label = (found["metadata"].get("labels") or {}).get(RELEASE_LABEL)
+        held = found["spec"].get("paused") or label == MANAGED
+        return bool(held) and self.status.get("phase") == "Healthy"
+
     async def at_rest(self) -> None:
         """Wait until all pods are of the template, none is leaving, and the release says so."""
         await self.journal.until("the release is at rest", self._rests)
@@ -139,7 +148,7 @@ class Shop:
         status = (deployments[0].get("status") or {}) if deployments else {}
         return (
             release is not None
-            and self.status.get("phase") == "Healthy"
+            and self.is_held
             and self.status.get("observedGeneration") == release["metadata"]["generation"]
             and len(deployments) == 1
             and len(pods) == status.get("availableReplicas") == POD_COUNT
