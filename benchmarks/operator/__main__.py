@@ -8,21 +8,22 @@ import contextlib
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
-from benchmarks.operator import bench, herd, outages, releases, shop
-from benchmarks.operator.bench import Bench
-from benchmarks.operator.figures import FIGURES, Samples, line
-from benchmarks.operator.shop import Shop
+from benchmarks.operator import bench, herd, outages, page, releases, shop
+from benchmarks.operator.figures import (
+    FIGURES,
+    ROWS,
+    Measured,
+    Samples,
+    line,
+)
 from serinus.errors import RefusedError
 from tests.control_plane import kube_proxy, namespace
 from tests.control_plane.build import find_or_build
 
-ShopRow: TypeAlias = Callable[[Shop, int, Samples], Awaitable[None]]
-HerdRow: TypeAlias = Callable[[Bench, Samples], Awaitable[None]]
-
-SHOP_ROWS: dict[str, ShopRow] = {
+QUICK = ("canary", "writes", "promote-50", "abort-25", "hold", "restart")
+PLAYS = {
     "canary": releases.canary,
     "adopt": releases.adopt,
     "rolling": releases.rolling,
@@ -37,35 +38,36 @@ SHOP_ROWS: dict[str, ShopRow] = {
     "standby": outages.standby,
     "dead": outages.dead,
 }
-HERD_ROWS: dict[str, HerdRow] = {
+HERDS = {
     "idle": herd.idle,
     "hundred": herd.hundred,
     "thousand": herd.thousand,
     "many": herd.many,
 }
-QUICK = ("canary", "writes", "promote-50", "abort-25", "hold", "restart")
 
 
-async def measure(kind: str, rows: Sequence[str], run_count: int) -> None:
+async def measure(kind: str, rows: Sequence[str], run_count: int, *, recorded: bool) -> None:
     """Measure rows one after another and print each as soon as it is known."""
     for row in rows:
         found: Samples = defaultdict(list)
-        is_herd = row in HERD_ROWS
-        async with bench.running(kind, with_node=not is_herd) as opened:
-            if is_herd:
-                await HERD_ROWS[row](opened, found)
+        async with bench.running(kind, with_node=row in PLAYS) as opened:
+            if row in HERDS:
+                await HERDS[row](opened, found)
             else:
                 async with shop.opened(opened) as stage:
-                    await SHOP_ROWS[row](stage, run_count, found)
-        for name, values in found.items():
-            print(line(FIGURES[name], values, kind), flush=True)
+                    await PLAYS[row](stage, run_count, found)
+        measured = {name: Measured.of(found[name]) for name in FIGURES if name in found}
+        for name, one in measured.items():
+            print(line(FIGURES[name], one, kind), flush=True)
+        if recorded:
+            page.record(kind, measured)
 
 
 def _rows(text: str) -> list[str]:
-    known = [*SHOP_ROWS, *HERD_ROWS]
-    chosen = {"all": known, "quick": list(QUICK)}.get(text) or text.split(",")
-    if unknown := set(chosen) - set(known):
-        words = f"no row {', '.join(sorted(unknown))}; there are: all, quick, {', '.join(known)}"
+    groups = {"all": ROWS, "quick": QUICK}
+    chosen = list(groups.get(text, ())) or text.split(",")
+    if unknown := set(chosen) - set(ROWS):
+        words = f"no row {', '.join(sorted(unknown))}; there are: all, quick, {', '.join(ROWS)}"
         raise argparse.ArgumentTypeError(words)
     return chosen
 
@@ -76,26 +78,28 @@ def main() -> int:
     parser.add_argument("--cluster", choices=["local", "kubernetes"], default="local")
     parser.add_argument("--rows", type=_rows, default=list(QUICK), metavar="ROW,...|quick|all")
     parser.add_argument("--runs", type=int, default=20, help="of each row about one release")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the figures for the page of the docs"
+    )
     given = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         try:
             if given.cluster == "kubernetes":
-                _prepare(set(given.rows) & SHOP_ROWS.keys())
-            asyncio.run(measure(given.cluster, given.rows, given.runs))
+                _prepare(with_pods=bool(set(given.rows) & PLAYS.keys()))
+            asyncio.run(measure(given.cluster, given.rows, given.runs, recorded=given.record))
         except RefusedError as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0
 
 
-def _prepare(rows_with_pods: set[str]) -> None:
+def _prepare(*, with_pods: bool) -> None:
     """Build what is missing, and become this program inside a namespace where pods can live."""
     binaries = find_or_build(os.environ)
-    if not rows_with_pods:
+    if not with_pods:
         return
     if not namespace.is_inside():
-        again = [sys.executable, "-m", "benchmarks.operator", *sys.argv[1:]]
-        command = namespace.enter(again)
+        command = namespace.enter([sys.executable, "-m", "benchmarks.operator", *sys.argv[1:]])
         os.execvp(command[0], command)
     if reason := kube_proxy.missing(binaries):
         sys.stderr.write(f"NO KUBE-PROXY: {reason}; our own node plays the Services\n")

@@ -16,6 +16,26 @@ import msgspec
 
 Samples: TypeAlias = defaultdict[str, list[float]]
 
+ROWS = (
+    "canary",
+    "adopt",
+    "rolling",
+    "writes",
+    "promote-25",
+    "promote-50",
+    "abort-25",
+    "abort-50",
+    "abort-75",
+    "hold",
+    "restart",
+    "standby",
+    "dead",
+    "idle",
+    "hundred",
+    "thousand",
+    "many",
+)
+
 
 class Figure(msgspec.Struct, frozen=True):
     """One line of the table; `most` bounds the median, and is empty where there is no aim."""
@@ -49,8 +69,8 @@ FIGURES = {
         "writes in the adopted release, no Events", "", 15, "Argo 23, Flagger 9, Kruise 145", 0
     ),
     "writes-status": Figure("  of them of the status", "", digits=0),
-    "reads": Figure("  reads beside the watches", "", 0, "Flagger 69", 0),
-    "reads-idle": Figure("requests in 30 s of rest, no Leases", "", 0, digits=0),
+    "writes-reads": Figure("  reads beside the watches", "", 0, "Flagger 69", 0),
+    "writes-idle": Figure("requests in 30 s of rest, no Leases", "", 0, digits=0),
     "promote-25-first": Figure(
         "promote at 25 % -> first write", "ms", 20, "Argo 18, Flagger 4,700", 0
     ),
@@ -73,16 +93,16 @@ FIGURES = {
     "abort-75-out": Figure(
         "  no endpoint of the canary (a pod starts in 1 s)", "s", 1.3, "Argo 1.25"
     ),
-    "take": Figure(
+    "hold-take": Figure(
         "taking over a running Deployment",
         "s",
         0.2,
         "Argo 1.2, Flagger 14 (every pod replaced), Kruise 0.12",
     ),
-    "take-replaced": Figure("  pods replaced", "", 0, "Argo all, Flagger all, Kruise 0", 0),
-    "leave": Figure("letting it go", "s", 0.2),
-    "leave-replaced": Figure("  pods replaced", "", 0, digits=0),
-    "leave-failed": Figure("  failed connections, both ways", "", 0, digits=0),
+    "hold-take-replaced": Figure("  pods replaced", "", 0, "Argo all, Flagger all, Kruise 0", 0),
+    "hold-leave": Figure("letting it go", "s", 0.2),
+    "hold-leave-replaced": Figure("  pods replaced", "", 0, digits=0),
+    "hold-failed": Figure("  failed connections, both ways", "", 0, digits=0),
     "restart": Figure(
         "killed and started again -> acts", "s", 2, "Argo 19.8, Flagger 11.5, Kruise 12.5"
     ),
@@ -113,14 +133,43 @@ FIGURES = {
 }
 
 
-def line(figure: Figure, values: Sequence[float], place: str) -> str:
-    """Return a line of the table: median, 95 of 100, aim and peers."""
-    ordered = sorted(values)
-    middle = statistics.median(ordered)
-    high = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
-    shown = f"{middle:.{figure.digits}f}"
-    if len(ordered) > 1:
-        shown += f" / {high:.{figure.digits}f}"
-    aim = "" if figure.most is None else f"<= {figure.most:g} {figure.unit}".rstrip()
-    missed = "" if figure.most is None or middle <= figure.most else " MISSED"
-    return f"{place:<11}{figure.words:<52}{shown + ' ' + figure.unit:>16}  {aim + missed:<18} {figure.peers}"
+def row_of(name: str) -> str:
+    """Return the row that brings a figure: what its name begins with."""
+    return next(row for row in ROWS if name == row or name.startswith(f"{row}-"))
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The median of some runs, and the value that 95 of 100 do not exceed."""
+
+    median: float
+    high: float
+    run_count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Measured:
+        """Return what some values come to."""
+        ordered = sorted(values)
+        high = ordered[round(0.95 * (len(ordered) - 1))]
+        return cls(statistics.median(ordered), high, len(ordered))
+
+
+def value(figure: Figure, measured: Measured) -> str:
+    """Return a figure as people read it."""
+    digits = figure.digits
+    shown = f"{measured.median:.{digits}f}"
+    if measured.run_count > 1:
+        shown += f" / {measured.high:.{digits}f}"
+    return f"{shown} {figure.unit}".rstrip()
+
+
+def aim(figure: Figure) -> str:
+    """Return what a figure should be."""
+    return "" if figure.most is None else f"<= {figure.most:g} {figure.unit}".rstrip()
+
+
+def line(figure: Figure, measured: Measured, place: str) -> str:
+    """Return a line for a terminal: the figure, its aim, the peers."""
+    is_missed = figure.most is not None and round(measured.median, figure.digits) > figure.most
+    should = aim(figure) + (" MISSED" if is_missed else "")
+    words = f"{place:<11}{figure.words:<52}{value(figure, measured):>16}"
+    return f"{words}  {should:<18} {figure.peers}".rstrip()

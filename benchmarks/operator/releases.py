@@ -109,11 +109,11 @@ async def writes(shop: Shop, run_count: int, found: Samples) -> None:
             await asyncio.sleep(1)
             found["writes"].append(sum(a.is_write for a in gateway.asked))
             found["writes-status"].append(sum(a.is_status for a in gateway.asked))
-            found["reads"].append(sum(a.is_read for a in gateway.asked))
+            found["writes-reads"].append(sum(a.is_read for a in gateway.asked))
         gateway.asked.clear()
         await asyncio.sleep(REST_S)
         idle = [a for a in gateway.asked if (a.is_read or a.is_write)]
-        found["reads-idle"].append(len(idle))
+        found["writes-idle"].append(len(idle))
 
 
 async def promote_25(shop: Shop, run_count: int, found: Samples) -> None:
@@ -216,16 +216,16 @@ async def hold(shop: Shop, run_count: int, found: Samples) -> None:
                 await asyncio.sleep(0.5)
                 began_s = await shop.release(*QUARTER)
                 held_s = await shop.journal.until("it is held", lambda: shop.is_held)
-                found["take"].append(held_s - began_s)
+                found["hold-take"].append(held_s - began_s)
                 await shop.at_rest()
                 await asyncio.sleep(0.5)
                 taken = {p["metadata"]["uid"] for p in shop.journal.all(kinds.PODS)}
-                found["take-replaced"].append(len(before - taken))
-                found["leave"].append(await _left(shop))
+                found["hold-take-replaced"].append(len(before - taken))
+                found["hold-leave"].append(await _left(shop))
                 await asyncio.sleep(0.5)
             left = {p["metadata"]["uid"] for p in shop.journal.all(kinds.PODS)}
-            found["leave-replaced"].append(len(before - left))
-            found["leave-failed"].append(reports[0].failed_count)
+            found["hold-leave-replaced"].append(len(before - left))
+            found["hold-failed"].append(reports[0].failed_count)
 
 
 async def _left(shop: Shop) -> float:
