@@ -59,7 +59,7 @@ def render() -> str:
     for name, figure in FIGURES.items():
         found = [known.get(cluster, {}).get(name) for cluster in CLUSTERS]
         values = ["" if one is None else value(figure, one) for one in found]
-        cells = [figure.words.strip(), aim(figure), *values, figure.peers, f"`{row_of(name)}`"]
+        cells = [figure.words.replace("  ", "… ", 1), aim(figure), *values, figure.peers, f"`{row_of(name)}`"]
         rows.append(f"| {' | '.join(cells)} |\n")
     return HEAD + "".join(rows)
 

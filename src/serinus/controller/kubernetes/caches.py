@@ -36,8 +36,8 @@ _ANY = ""
 class Caches:
     """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
-    Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
-    lines, and the admission policy, and objects are packed. Else pods are followed when they are first asked for, and
+    Those of an operator are `shared` by many releases and packed: all pods are followed, the Leases
+    of command lines, and the admission policy. Else pods are followed when they are first asked for, and
     whether there is a policy is read once.
     """
 
