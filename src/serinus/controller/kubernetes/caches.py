@@ -37,8 +37,8 @@ class Caches:
     """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
     Those of an operator are `shared` by many releases and packed: all pods are followed, the Leases
-    of command lines, and the admission policy. Else pods are followed when they are first asked for, and
-    whether there is a policy is read once.
+    of command lines, and the admission policy. Else pods are followed when they are first asked
+    for, and whether there is a policy is read once.
     """
 
     def __init__(self, client: Client, namespace: str | None, *, shared: bool = False) -> None:
