@@ -9,6 +9,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.operator import bench, herd, outages, page, releases, shop
 from benchmarks.operator.figures import (
@@ -22,6 +23,7 @@ from serinus.errors import RefusedError
 from tests.control_plane import kube_proxy, namespace
 from tests.control_plane.build import find_or_build
 
+MANY_COUNT = 10_000
 QUICK = ("canary", "writes", "promote-50", "abort-25", "hold", "restart")
 PLAYS = {
     "canary": releases.canary,
@@ -42,7 +44,7 @@ HERDS = {
     "idle": herd.idle,
     "hundred": herd.hundred,
     "thousand": herd.thousand,
-    "many": herd.many,
+    "many": partial(herd.many, count=MANY_COUNT),
 }
 
 
@@ -50,7 +52,8 @@ async def measure(kind: str, rows: Sequence[str], run_count: int, *, recorded: b
     """Measure rows one after another and print each as soon as it is known."""
     for row in rows:
         found: Samples = defaultdict(list)
-        async with bench.running(kind, with_node=row in PLAYS) as opened:
+        slowed = row in ("hundred", "thousand")
+        async with bench.running(kind, with_node=row in PLAYS, is_slowed=slowed) as opened:
             if row in HERDS:
                 await HERDS[row](opened, found)
             else:

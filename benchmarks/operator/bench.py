@@ -10,6 +10,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -25,7 +26,7 @@ from tests.end_to_end.stage import Stage
 
 LEASE_NAMESPACE = "serinus-system"
 MANAGER_CALLS_PER_S = 300
-"""What the controller-manager of the rows about many releases may ask in a second."""
+"""What the controller-manager may ask in a second in rows about many changes at once."""
 
 
 class Operator:
@@ -107,9 +108,12 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def running(kind: str, *, with_node: bool) -> AsyncIterator[Bench]:
-    """Run a cluster in which the kind is installed; without a node no pod starts by itself."""
-    opened = _local if kind == "local" else _kubernetes
+async def running(kind: str, *, with_node: bool, is_slowed: bool = False) -> AsyncIterator[Bench]:
+    """Run a cluster in which the kind is installed; without a node no pod starts by itself.
+
+    Where it `is_slowed` the real controller-manager asks as little as in the peers' figures.
+    """
+    opened = _local if kind == "local" else partial(_kubernetes, is_slowed=is_slowed)
     with tempfile.TemporaryDirectory(prefix="serinus-bench-") as name:
         folder = Path(name)
         async with opened(folder, with_node=with_node) as stage:
@@ -154,9 +158,9 @@ async def _answers(stage: Stage) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _kubernetes(folder: Path, *, with_node: bool) -> AsyncIterator[Stage]:
+async def _kubernetes(folder: Path, *, with_node: bool, is_slowed: bool) -> AsyncIterator[Stage]:
     binaries = build.find_or_build(os.environ)
-    calls_per_s = None if with_node else MANAGER_CALLS_PER_S
+    calls_per_s = MANAGER_CALLS_PER_S if is_slowed else None
     async with control_plane.running(binaries, manager_calls_per_s=calls_per_s) as plane:
         pods = folder / "node"
         stage = Stage(plane.kubeconfig, namespace.NODE_ADDRESS, pods / "pods", folder / "cache")

@@ -22,12 +22,15 @@ HEAD = """\
 
 <!-- Written by `python -m benchmarks.operator.page` from benchmarks/operator/measured.json. -->
 
-Median / 95 of 100 of several runs, on a machine with two cores that also plays the cluster, the pods and the load. What a row does
-is said in [benchmarks/README.md](../../benchmarks/README.md#the-operator); `python -m benchmarks.operator --cluster CLUSTER --rows ROW`
-measures it again. `local` is the local cluster, `kubernetes` real etcd, kube-apiserver, kube-controller-manager and kube-proxy.
+Median / 95 of 100 of several runs, on a machine with two cores that also plays the cluster, the
+pods and the load. What a row does is said in
+[benchmarks/README.md](../../benchmarks/README.md#the-operator);
+`python -m benchmarks.operator --cluster CLUSTER --rows ROW` measures it again. `local` is the local
+cluster, `kubernetes` real etcd, kube-apiserver, kube-controller-manager and kube-proxy.
 
-The peers are Argo Rollouts 9f8d111d, Flagger 15bd6ad5 at its shortest interval of 10 s and Kruise Rollouts 9dd6279d with their
-default settings, medians of our own runs on a like bench (Kubernetes 1.35.4, three pods that are ready a second after their start).
+The peers are Argo Rollouts 9f8d111d, Flagger 15bd6ad5 at its shortest interval of 10 s and Kruise
+Rollouts 9dd6279d with their default settings, medians of our own runs on a like bench (Kubernetes
+1.35.4, three pods that are ready a second after their start).
 
 | Figure | Aim | local | kubernetes | Peers | `--rows` |
 |---|---|---|---|---|---|
@@ -59,7 +62,13 @@ def render() -> str:
     for name, figure in FIGURES.items():
         found = [known.get(cluster, {}).get(name) for cluster in CLUSTERS]
         values = ["" if one is None else value(figure, one) for one in found]
-        cells = [figure.words.replace("  ", "… ", 1), aim(figure), *values, figure.peers, f"`{row_of(name)}`"]
+        cells = [
+            figure.words.replace("  ", "… ", 1),
+            aim(figure),
+            *values,
+            figure.peers,
+            f"`{row_of(name)}`",
+        ]
         rows.append(f"| {' | '.join(cells)} |\n")
     return HEAD + "".join(rows)
 
