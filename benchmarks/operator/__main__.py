@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from benchmarks.operator import bench, herd, outages, page, releases, shop
@@ -40,7 +40,7 @@ PLAYS = {
     "standby": outages.standby,
     "dead": outages.dead,
 }
-HERDS = {
+HERDS: dict[str, Callable[[bench.Bench, Samples], Awaitable[None]]] = {
     "idle": herd.idle,
     "hundred": herd.hundred,
     "thousand": herd.thousand,
