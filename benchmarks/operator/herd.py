@@ -14,6 +14,7 @@ from benchmarks.operator.bench import Bench, Operator
 from benchmarks.operator.figures import Samples
 from benchmarks.operator.journal import Journal, following
 from serinus.kube import kinds
+from serinus.kube.client import Manifest
 from serinus.kube.requests import PatchType
 
 NAMESPACE = "herd"
@@ -87,25 +88,21 @@ async def _populate(bench: Bench, journal: Journal, count: int, *, replica_count
             await bench.client.create(kind, body, NAMESPACE)
 
     await _by_many_hands(make, range(count))
-    await journal.until(
-        "all Deployments are complete",
-        lambda: _complete_count(journal, replica_count) == count,
-        limit_s=300,
-    )
 
+    def is_complete(deployment: Manifest) -> bool:
+        status = deployment.get("status") or {}
+        is_seen = status.get("observedGeneration", 0) > 0
+        return is_seen and status.get("availableReplicas", 0) == replica_count
 
-def _complete_count(journal: Journal, replica_count: int) -> int:
-    return sum(
-        (found.get("status") or {}).get("availableReplicas", 0) == replica_count
-        and (found.get("status") or {}).get("observedGeneration", 0) > 0
-        for found in journal.all(kinds.DEPLOYMENTS)
+    await journal.until_each(
+        "all Deployments are complete", kinds.DEPLOYMENTS, count, is_complete, limit_s=300
     )
 
 
 async def _all_healthy(bench: Bench, journal: Journal, operator: Operator, count: int) -> None:
     """Wait until every release is at rest and nothing is due any more."""
-    await journal.until(
-        "all releases are Healthy", lambda: _healthy_count(journal) == count, limit_s=600
+    await journal.until_each(
+        "all releases are Healthy", kinds.CANARY_RELEASES, count, _is_healthy, limit_s=600
     )
 
     async def is_quiet() -> bool:
@@ -116,11 +113,8 @@ async def _all_healthy(bench: Bench, journal: Journal, operator: Operator, count
     await asyncio.sleep(3)
 
 
-def _healthy_count(journal: Journal) -> int:
-    return sum(
-        (found.get("status") or {}).get("phase") == "Healthy"
-        for found in journal.all(kinds.CANARY_RELEASES)
-    )
+def _is_healthy(release: Manifest) -> bool:
+    return bool((release.get("status") or {}).get("phase") == "Healthy")
 
 
 async def _cpu_at_rest(operator: Operator) -> float:
@@ -135,6 +129,7 @@ async def _change(bench: Bench, journal: Journal, numbers: Iterable[int]) -> lis
     All count from the first write: they are meant at once, and our own client takes its time too.
     """
     names = [_name(number) for number in numbers]
+    awaited = set(names)
     mark, began_s = len(journal.entries), time.time()
 
     async def change(name: str) -> None:
@@ -153,7 +148,7 @@ async def _change(bench: Bench, journal: Journal, numbers: Iterable[int]) -> lis
                 app = entry.object["metadata"]["labels"]["app"]
                 waits.setdefault(app, entry.at_s - began_s)
         mark = len(journal.entries)
-        return waits.keys() >= set(names)
+        return waits.keys() >= awaited
 
     await journal.until("each has a new pod", all_there, limit_s=180)
     return [waits[name] for name in names]

@@ -84,6 +84,26 @@ class Journal:
                 await self._next()
         return self.entries[-1].at_s
 
+    async def until_each(
+        self, what: str, kind: Kind, count: int, fits: Callable[[Manifest], bool], *, limit_s: float
+    ) -> None:
+        """Wait until so many objects of a kind fit, with one look at each event.
+
+        Raises:
+            NotSeen: they did not within the limit.
+        """
+        fitting: set[str] = set()
+        number = 0
+        async with _limit(what, limit_s):
+            while len(fitting) < count:
+                for entry in self.entries[number:]:
+                    if entry.kind == kind:
+                        is_there = entry.event != "DELETED" and fits(entry.object)
+                        (fitting.add if is_there else fitting.discard)(entry.name)
+                number = len(self.entries)
+                if len(fitting) < count:
+                    await self._next()
+
     async def _next(self) -> None:
         self._news.clear()
         await self._news.wait()
