@@ -92,7 +92,7 @@ async def _populate(bench: Bench, journal: Journal, count: int, *, replica_count
     def is_complete(deployment: Manifest) -> bool:
         status = deployment.get("status") or {}
         is_seen = status.get("observedGeneration", 0) > 0
-        return is_seen and status.get("availableReplicas", 0) == replica_count
+        return bool(is_seen and status.get("availableReplicas", 0) == replica_count)
 
     await journal.until_each(
         "all Deployments are complete", kinds.DEPLOYMENTS, count, is_complete, limit_s=300
