@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import statistics
 import time
+import urllib.error
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
@@ -106,7 +107,10 @@ async def _all_healthy(bench: Bench, journal: Journal, operator: Operator, count
     )
 
     async def is_quiet() -> bool:
-        return await operator.metric("serinus_queue_length") == 0
+        # One that was started a moment ago does not listen yet.
+        with contextlib.suppress(urllib.error.URLError):
+            return await operator.metric("serinus_queue_length") == 0
+        return False
 
     await bench.stage.until(is_quiet, "nothing is due")
     # What is only shown is written a moment later.
