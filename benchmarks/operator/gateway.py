@@ -87,7 +87,8 @@ async def counting(connection: Connection, kubeconfig: Path) -> AsyncIterator[Ga
         gateway = Gateway(connection, session)
         app = web.Application(client_max_size=_BODY_MAX)
         app.router.add_route("*", "/{path:.*}", gateway.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        # A watch ends when its client goes, and not with the last event loop.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()

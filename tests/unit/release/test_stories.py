@@ -10,9 +10,11 @@ import pytest
 
 from serinus import errors
 from serinus.controller.observe import observe
+from serinus.controller.reconcile import remembered
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.decide import decide
 from serinus.release.model import CommandVerb, Phase, Promotion
+from serinus.release.observation import HoldBy
 from serinus.release.revision import RESTARTED_AT
 from serinus.release.stages.route import follow
 from serinus.traffic.plan import TrafficPlan
@@ -361,6 +363,19 @@ def test_a_share_that_needs_no_change_of_the_service_counts_at_once() -> None:
     world.set_image(NEW)
     world.play_until(Phase.PAUSED)
     assert (world.now, world.status.weight_bp) == (began, 2_500)
+
+
+def test_what_is_noted_at_rest_costs_no_write_of_its_own() -> None:
+    world = at_rest(steps="25,pause")
+    world.hold_by = HoldBy.POLICY
+    world.play()
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    world.give(CommandVerb.PROMOTE)
+    world.rounds.clear()
+    healthy_on(world, NEW, 4)
+    (holding,) = [r for r in world.rounds if any("policy" in write.why for write in r.sent)]
+    assert remembered(holding.decision.status) == remembered(holding.observation.status)
 
 
 def test_a_share_waits_for_proxies_that_may_still_know_a_narrowed_service() -> None:

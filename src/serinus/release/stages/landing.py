@@ -23,6 +23,8 @@ def landed(draft: Draft) -> None:
     if hold.at_rest(draft):
         _finish(draft, draft.target)
     else:
+        # Since when the Service is open is noted with the rest: one write for both.
+        draft.set(shown=draft.obs.status.shown)
         draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the hold is seen")
 
 
