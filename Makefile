@@ -63,6 +63,7 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 
 bench: $(STAMP) ## Measure speed and memory
 	for name in command_line decide middleware local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.operator --rows quick --runs 2
 
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA

@@ -99,7 +99,7 @@ def remove(draft: Draft) -> bool:
         route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
-        return not route.actions and (route.shown is not None or obs.live.service is None)
+        return not route.actions and (route.is_shown or obs.live.service is None)
     if not _stable_can_carry(draft, target):
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
