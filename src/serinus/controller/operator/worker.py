@@ -32,7 +32,7 @@ DRIVEN_RETRY_MS = 2_000
 
 
 class Worker:
-    """Play rounds for the keys of a queue, as long as `may_write` says so."""
+    """Play rounds for the keys of a queue."""
 
     def __init__(
         self,
