@@ -14,8 +14,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
 CLUSTER ?= local
-# What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy. See docs/adr/0006.
+# What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy, which plays whole
+# releases alone. See docs/adr/0027.
 PROXY ?= own
+ON_KUBE_PROXY := $(addprefix tests/end_to_end/,test_kube_proxy.py operator/test_releases.py living_with_others/test_services.py)
 CONTAINER ?= podman
 
 help: ## Show the verbs
@@ -50,7 +52,8 @@ conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kuberne
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
-	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end \
+	$(BIN)/python -m tests.control_plane.namespace \
+	  $(BIN)/python -m pytest $(if $(filter kube-proxy,$(PROXY)),$(ON_KUBE_PROXY),tests/end_to_end) \
 	  -m "kubernetes and not slow" --cluster=kubernetes --service-proxy=$(PROXY) -q -rA --no-header
 else
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=$(CLUSTER) -q
@@ -62,8 +65,11 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 bench: $(STAMP) ## Measure speed and memory
 	for name in command_line decide local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+# On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA
+	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end/operator \
+	  tests/end_to_end/test_kube_proxy.py -m "slow and kubernetes" --cluster=kubernetes --service-proxy=kube-proxy -q -rA
 
 lint: $(STAMP) ## Check style, formatting and the import contracts
 	$(BIN)/ruff check .
