@@ -120,6 +120,13 @@ def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | Non
 
 
 @pytest.fixture
+def proxied(plane: ControlPlane | None, request: pytest.FixtureRequest) -> None:
+    """Skip where Services are our own balancer's."""
+    if plane is None or request.config.getoption("--service-proxy") != "kube-proxy":
+        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
+
+
+@pytest.fixture
 def make_stage(
     plane: ControlPlane | None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[Stage]]:

@@ -8,17 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import NODE_PORT, STABLE, Stage, measure
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
-
-
-@pytest.fixture
-def proxied(plane: ControlPlane | None, request: pytest.FixtureRequest) -> None:
-    """Skip where Services are our own balancer's."""
-    if plane is None or request.config.getoption("--service-proxy") != "kube-proxy":
-        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
 
 
 def rules() -> str:
