@@ -1,4 +1,4 @@
-"""Releases that go on, one after another, while faults befall the operator and the control plane."""
+"""Releases that go on one after another while faults befall operator and control plane."""
 
 from __future__ import annotations
 
