@@ -49,13 +49,10 @@ class Play:
         await self.operator.apply(STEPS, router={"replicaRatio": {"settle": "1s"}})
         await self.until_phase("Healthy", {self._image})
         async with under_load(self.operator.stage.url, rate=RATE) as result:
-            faults = asyncio.ensure_future(self._inflict(fault, count))
-            try:
+            async with asyncio.TaskGroup() as group:
+                faults = group.create_task(self._inflict(fault, count))
                 while not faults.done():
                     await self._release()
-                await faults
-            finally:
-                faults.cancel()
         report = await result
         assert report.valid, report.warnings
         assert report.failed_count == 0, report.examples

@@ -14,7 +14,12 @@ from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.operator.conftest import OpenOperator
 from tests.end_to_end.operator.play import REPLICAS, Fault, Play, client_of
 
-pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.xdist_group("local-cluster"),
+    pytest.mark.timeout(600),
+    # The programs of the control plane belong to the loop that started them.
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 SEED = 20_261_129
 LEASE_S = 6.0
