@@ -48,11 +48,11 @@ class Play:
         """Play releases under load until a fault has come so many times."""
         await self.operator.apply(STEPS, router={"replicaRatio": {"settle": "1s"}})
         await self.until_phase("Healthy", {self._image})
-        async with under_load(self.operator.stage.url, rate=RATE) as result:
-            async with asyncio.TaskGroup() as group:
-                faults = group.create_task(self._inflict(fault, count))
-                while not faults.done():
-                    await self._release()
+        load = under_load(self.operator.stage.url, rate=RATE)
+        async with load as result, asyncio.TaskGroup() as group:
+            faults = group.create_task(self._inflict(fault, count))
+            while not faults.done():
+                await self._release()
         report = await result
         assert report.valid, report.warnings
         assert report.failed_count == 0, report.examples
