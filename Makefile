@@ -52,6 +52,8 @@ conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kuberne
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
+# The namespace has no way out, so what must be fetched is built before.
+	$(BIN)/python -m tests.control_plane.build >/dev/null
 	$(BIN)/python -m tests.control_plane.namespace \
 	  $(BIN)/python -m pytest $(if $(filter kube-proxy,$(PROXY)),$(ON_KUBE_PROXY),tests/end_to_end) \
 	  -m "kubernetes and not slow" --cluster=kubernetes --service-proxy=$(PROXY) -q -rA --no-header
@@ -68,6 +70,7 @@ bench: $(STAMP) ## Measure speed and memory
 # On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA
+	$(BIN)/python -m tests.control_plane.build >/dev/null
 	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end/operator \
 	  tests/end_to_end/test_kube_proxy.py -m "slow and kubernetes" --cluster=kubernetes --service-proxy=kube-proxy -q -rA
 
