@@ -107,7 +107,7 @@ REMOVE_AND_SET = (
     f'[{{"op":"remove","path":"/metadata/labels/serinus.dev~1release"}},'
     f'{{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"{CANARY_IMAGE}"}}]'
 )
-EDITOR = f"sed -i -e s/{STABLE_IMAGE}/{CANARY_IMAGE}/ -e s/paused:.*/paused:\\x20false/"
+EDITOR = f"sed -i -e 's/{STABLE_IMAGE}/{CANARY_IMAGE}/' -e 's/paused: .*/paused: false/'"
 WAYS: dict[str, Way] = {
     "apply": lambda k: k("apply", "-f", "FILE", given=changed()),
     "server-side apply": lambda k: k(

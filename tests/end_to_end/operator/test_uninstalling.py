@@ -90,7 +90,13 @@ PHASES: dict[str, tuple[Reach, str, bool]] = {
 """How each is reached, what runs afterwards, and whether that is the template."""
 
 
-@pytest.mark.parametrize("phase", PHASES)
+IN_EACH_RUN = ("Healthy", "Paused", "Promoting")
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [pytest.param(p, marks=[] if p in IN_EACH_RUN else [pytest.mark.slow]) for p in PHASES],
+)
 async def test_uninstalling_leaves_the_users_objects_as_they_were(
     make_operator: OpenOperator, phase: str
 ) -> None:
