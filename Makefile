@@ -17,7 +17,8 @@ CLUSTER ?= local
 # What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy, which plays whole
 # releases alone. See docs/adr/0027.
 PROXY ?= own
-ON_KUBE_PROXY := $(addprefix tests/end_to_end/,test_kube_proxy.py operator/test_node_port.py living_with_others/test_services.py)
+ON_KUBE_PROXY := $(addprefix tests/end_to_end/,test_kube_proxy.py operator/test_node_port.py \
+  living_with_others/test_services.py::test_a_client_that_sticks_to_its_pod_never_sees_the_canary)
 CONTAINER ?= podman
 
 help: ## Show the verbs
