@@ -74,6 +74,10 @@ class Operator:
             os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
+    def lead_count(self, pod: str) -> int:
+        """Return how often a replica has begun to lead."""
+        return (self._folder / f"{pod}.log").read_text().count('"event": "leads"')
+
     @contextlib.contextmanager
     def suspended(self, pod: str) -> Iterator[None]:
         """Stop a replica where it stands for the block, as a machine that hangs does."""

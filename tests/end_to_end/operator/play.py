@@ -66,7 +66,7 @@ class Play:
 
     async def _inflict(self, fault: Fault, count: int) -> None:
         for _ in range(count):
-            await asyncio.sleep(self.random.uniform(0.2, 4.0))
+            await asyncio.sleep(self.random.uniform(0, 3))
             async with self._calm:
                 await fault(self)
 
