@@ -60,7 +60,8 @@ class Play:
         self._assert_each_command_was_applied_once(found["metadata"]["uid"])
         self._assert_none_wrote_after_it_stood_still()
         print(
-            f"{count} faults, {self.release_count} releases, {self.command_count} commands, "
+            f"{count} faults ({len(self.stopped)} leaders stood still so far), "
+            f"{self.release_count} releases, {self.command_count} commands, "
             f"{report.planned_count} requests, 0 failed"
         )
 
