@@ -49,7 +49,7 @@ simulate: $(STAMP) ## Play releases under simulated faults for about a minute
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
 conformance: $(STAMP) ## Hold CLUSTER=model, local or kubernetes to what Kubernetes does
-	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install) --cluster=$(CLUSTER) -q
+	$(BIN)/python -m pytest tests/conformance $(if $(filter kubernetes,$(CLUSTER)),tests/install -m kubernetes) --cluster=$(CLUSTER) -q
 
 end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kubernetes
 ifeq ($(CLUSTER),kubernetes)
@@ -66,7 +66,7 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 	$(BIN)/python -m tests.control_plane.run
 
 bench: $(STAMP) ## Measure speed and memory
-	for name in command_line decide local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in command_line decide middleware local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.
 release-proof: $(STAMP) ## Run the proofs of many minutes

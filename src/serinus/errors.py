@@ -6,6 +6,7 @@ caller does::
     SerinusError
     ├── UsageError                 the input is wrong                              exit 2
     │   ├── InvalidInput           one or more problems, each with a field path
+    │   ├── InvalidRule            the text of a rule, with the position
     │   └── UnknownName            a name that is not among the known ones
     ├── RefusedError               the cluster's state refuses, or the release failed   exit 1
     ├── ClusterError               the API server said no, or said nothing
@@ -59,6 +60,25 @@ class InvalidInput(UsageError):
             super().__init__(f"{subject}: {self.problems[0]}")
         else:
             super().__init__("\n".join([f"{subject}:", *(f"  - {p}" for p in self.problems)]))
+
+
+class InvalidRule(UsageError):
+    """The text of a rule says nothing, or nothing that a request could be asked."""
+
+    def __init__(self, text: str, position: int, problem: str) -> None:
+        self.text, self.position, self.problem = text, position, problem
+        before, _, _ = text[:position].rpartition("\n")
+        self.line = text.count("\n", 0, position) + 1
+        self.column = position - (len(before) + 1 if self.line > 1 else 0) + 1
+        where = f"line {self.line}, column" if "\n" in text else "column"
+        super().__init__(f"{where} {self.column}: {problem}")
+
+    @property
+    def caret(self) -> str:
+        """Return the line that is wrong, and below it a mark at the position."""
+        line = self.text.split("\n")[self.line - 1]
+        line = "".join(c if c.isprintable() else " " for c in line)
+        return f"{line}\n{' ' * (self.column - 1)}^"
 
 
 class UnknownName(UsageError):

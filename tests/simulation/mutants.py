@@ -120,7 +120,7 @@ MUTANTS = (
     Mutant(
         "widen too late: leave users at a revision that serves nobody",
         route,
-        "    if revision is None or ready_count(obs, revision):",
+        "    if service is None or revision is None:",
         "    if True:",
         Hunt("abort", ("every pod of shop:1 breaks down",)),
     ),

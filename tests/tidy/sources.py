@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "serinus"
-PURE = ("api", "kubernetes_model", "release", "traffic")
+PURE = ("api", "assignment", "kubernetes_model", "release", "rules", "traffic")
 
 
 @functools.cache

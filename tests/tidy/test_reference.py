@@ -45,10 +45,11 @@ def test_each_situation_names_tests_that_are_there() -> None:
 
 def finding_reasons() -> set[str]:
     """Return the reasons that findings are made with, as they stand in the code."""
-    tree = sources.tree_of(sources.PACKAGE / "release" / "preflight.py")
+    release = sources.PACKAGE / "release"
     calls = [
         node.args[0]
-        for node in ast.walk(tree)
+        for path in (release / "preflight.py", *sorted((release / "neighbours").glob("*.py")))
+        for node in ast.walk(sources.tree_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "Finding"

@@ -214,5 +214,14 @@ def _surroundings(release: Release, seen: Snapshot) -> Surroundings | None:
         pods=seen.pods,
         replica_count=full_count(release.status, target),
         surge=target.surge,
+        budgets=[b for b in seen.budgets if _counts(b, seen.target)],
         hold_by=seen.hold_by,
     )
+
+
+def _counts(budget: Manifest, deployment: Manifest) -> bool:
+    """Tell whether a budget is about a Deployment's pods; an empty selector takes all."""
+    selector = budget["spec"].get("selector")
+    labels = deployment["spec"]["template"].get("metadata", {}).get("labels") or {}
+    empty = selector is not None and not any(selector.values())
+    return empty or (selector is not None and matches(selector, labels))

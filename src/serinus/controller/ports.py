@@ -27,6 +27,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     services: tuple[Manifest, ...] = ()
     slices: tuple[Manifest, ...] = ()
     autoscalers: tuple[Manifest, ...] = ()
+    budgets: tuple[Manifest, ...] = ()
     hold_by: HoldBy = HoldBy.FIELD
 
 

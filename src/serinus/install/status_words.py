@@ -15,6 +15,7 @@ WORDS: Final = {
     "stableHash": "The pod-template-hash of the revision that all had.",
     "canaryHash": "The pod-template-hash of the revision on trial.",
     "promotion": "How this release ends, once that is decided.",
+    "promoteFull": "Whether a person asked for a promotion before which nothing is waited for.",
     "heldByPerson": "Whether a person paused it.",
     "pauseUntilTime": "The end of the pause.",
     "undoUntilTime": "The end of the undo window.",

@@ -168,11 +168,11 @@ def _restart(sim: Simulation) -> None:
     sim.world.change(DEPLOYMENTS, NAME, template=template)
 
 
-def _command(verb: CommandVerb, weight_bp: int | None = None) -> Fault:
+def _command(verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False) -> Fault:
     named = verb.value if weight_bp is None else f"{verb.value} {weight_bp // 100}"
     return Fault(
-        f"a person says {named}",
-        lambda sim: sim.world.give(verb, weight_bp),
+        f"a person says {named}{' in full' if full else ''}",
+        lambda sim: sim.world.give(verb, weight_bp, full=full),
         trouble=Trouble.QUARTER,
     )
 
@@ -244,6 +244,7 @@ PEOPLE = (
     *(_command(verb) for verb in CommandVerb if verb is not CommandVerb.SET_WEIGHT),
     _command(CommandVerb.SET_WEIGHT, 0),
     _command(CommandVerb.SET_WEIGHT, 5_000),
+    _command(CommandVerb.PROMOTE, full=True),
     Fault("the canary is deleted", _delete_canary, _has_canary, trouble=Trouble.OTHERS),
     Fault("the canary is scaled to 1", _scale_canary, _has_canary, trouble=Trouble.OTHERS),
     Fault(

@@ -234,7 +234,7 @@ class World:
         found = self.find(DEPLOYMENTS)
         return None if found is None else image_of(found)
 
-    def give(self, verb: CommandVerb, weight_bp: int | None = None) -> None:
+    def give(self, verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False) -> None:
         """Write a command into the record, as another terminal does."""
         target = self.find(DEPLOYMENTS)
         self.command_count += 1
@@ -243,6 +243,7 @@ class World:
             verb=verb,
             revision="" if target is None else fingerprint(target["spec"]["template"]),
             weight_bp=weight_bp,
+            full=full,
         )
         self.store(msgspec.structs.replace(self.stored.release, command=command))
 

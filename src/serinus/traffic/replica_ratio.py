@@ -101,6 +101,9 @@ class ReplicaRatio:
         wanted = plan.sole_revision
         if narrowed_to(live.service) == wanted:
             return ()
+        if wanted is not None and _is_sent_elsewhere(live.service, live):
+            # Its owner sends it to others: with our hash in it nobody would be left to answer.
+            return ()
         return (_select(live.service, wanted),)
 
     def report(self, plan: TrafficPlan, live: Live) -> RouteReport:
@@ -108,6 +111,9 @@ class ReplicaRatio:
         if live.service is None:
             return RouteReport(state=RouteState.REJECTED, detail="the Service is gone")
         wanted = plan.sole_revision
+        if wanted is not None and _is_sent_elsewhere(live.service, live):
+            detail = f"it selects {in_words(live.service)}, none of these pods"
+            return RouteReport(state=RouteState.PENDING, detail=detail)
         if narrowed_to(live.service) != wanted:
             return RouteReport(state=RouteState.PENDING, detail="its selector is being set")
         hashes = {_uid(pod): _hash(pod) for pod in live.pods}
@@ -147,6 +153,17 @@ def selects(service: Manifest, labels: Manifest) -> bool:
     """Tell whether the owner's selector matches pods with these labels."""
     base = base_selector(service)
     return bool(base) and all(labels.get(k) == v for k, v in base.items())
+
+
+def in_words(service: Manifest) -> str:
+    """Return the owner's selector as kubectl writes it."""
+    return ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
+
+
+def _is_sent_elsewhere(service: Manifest, live: Live) -> bool:
+    """Tell whether the owner's selector takes none of the pods that there are."""
+    labels = [pod["metadata"].get("labels") or {} for pod in live.pods]
+    return bool(labels) and not any(selects(service, each) for each in labels)
 
 
 def ready_endpoint_count(live: Live, revision: str) -> int:

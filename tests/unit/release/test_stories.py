@@ -212,7 +212,7 @@ def test_a_canary_that_a_person_deletes_is_made_again() -> None:
     world.quiet()
     world.give(CommandVerb.RESUME)
     world.round()
-    assert answer_of(world) == "the canary is not there yet"
+    assert answer_of(world).startswith("the canary is not there yet")
     world.play_to_waiting("WaitingForPerson")
     world.give(CommandVerb.RESUME)
     healthy_on(world, NEW, 4)
@@ -232,7 +232,9 @@ def test_without_its_deployment_a_release_is_degraded_and_the_service_open() -> 
     world.delete(DEPLOYMENTS, "shop")
     done = world.play()
     assert done.decision.status.phase is Phase.DEGRADED
-    assert done.decision.status.message == "Deployment shop is not there"
+    assert done.decision.status.message == (
+        "spec.targetRef.name: Deployment shop is not there; create it, or delete this release"
+    )
     assert HASH_LABEL not in world.selector()
     world.apply(a_deployment(image=NEW, replicas=2))
     healthy_on(world, NEW, 2)
@@ -358,3 +360,34 @@ def test_a_release_at_rest_writes_its_record_once() -> None:
     world.round()
     assert world.status == before
     assert world.status.message == "every pod of shop runs the new revision"
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "image"),
+    [
+        (CommandVerb.PROMOTE, Phase.HEALTHY, NEW),
+        (CommandVerb.ABORT, Phase.ABORTED, OLD),
+        (CommandVerb.RESUME, Phase.HEALTHY, NEW),
+    ],
+)
+@pytest.mark.parametrize("steps", ["25,pause", "0,pause"])
+def test_a_service_that_its_owner_sends_elsewhere_is_left_to_that(
+    steps: str, verb: CommandVerb, phase: Phase, image: str
+) -> None:
+    world = released(steps)
+    # A change of one key: a hash that is there stays.
+    world.change(SERVICES, "shop", selector={**world.selector(), "app": "sorry"})
+    world.give(verb)
+    for _ in range(40):
+        world.quiet()
+        world.round()
+        world.now += 500
+    assert world.selector() == {"app": "sorry"}
+    assert world.ready()[OLD] == 4
+    waiting = world.status.waiting
+    assert waiting is not None
+    assert waiting.message == "Service shop: it selects app=sorry, none of these pods"
+    world.change(SERVICES, "shop", selector={"app": "shop"})
+    assert world.play().decision.status.phase is phase
+    assert world.ready() == {image: 4}
+    assert world.selector() == {"app": "shop"}

@@ -12,6 +12,7 @@ from serinus.kubernetes_model.kinds import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HORIZONTAL_POD_AUTOSCALERS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     REPLICA_SETS,
     SERVICES,
@@ -99,12 +100,15 @@ def snapshot(seen: dict[model.Resource, Sequence[Manifest]], spec: Spec) -> Snap
             if (found["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == spec.service
         ),
         autoscalers=tuple(seen[HORIZONTAL_POD_AUTOSCALERS]),
+        # Nothing is decided by a budget, so a simulation need not follow them.
+        budgets=tuple(seen.get(POD_DISRUPTION_BUDGETS, ())),
     )
 
 
 def read(cluster: model.Cluster, namespace: str, spec: Spec) -> Snapshot:
     """Return the objects around a release as they are now."""
-    return snapshot({kind: cluster.list(kind, namespace).items for kind in READ_KINDS}, spec)
+    kinds = (*READ_KINDS, POD_DISRUPTION_BUDGETS)
+    return snapshot({kind: cluster.list(kind, namespace).items for kind in kinds}, spec)
 
 
 def _named(objects: Sequence[Manifest], name: str) -> Manifest | None:

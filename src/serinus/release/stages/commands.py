@@ -10,7 +10,7 @@ from serinus.release.observation import Observation
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.stage import Stage
-from serinus.release.stages.trial import next_step
+from serinus.release.stages.trial import next_step, open_release
 from serinus.traffic.replica_ratio import narrowed_to
 
 ON_TRIAL = (Stage.START, Stage.TRIAL)
@@ -67,15 +67,22 @@ def _no_release(draft: Draft) -> str:
     if stage is Stage.ROLLING:
         return "the Deployment rolls out by itself; undo takes it back"
     if stage is Stage.START:
-        return "the canary is not there yet"
+        return "the canary is not there yet; promote --full needs not wait for it"
     if phase is Phase.ABORTED:
         return "the release was aborted; retry starts it again"
     return "no release is running"
 
 
-def _promote(draft: Draft, _: Command) -> str:
+def _promote(draft: Draft, command: Command) -> str:
+    if command.full and draft.view.stage is Stage.START:
+        # What must be so before a canary starts still holds it back; nothing else does.
+        open_release(draft)
+        draft.set(promote_full=True, held_by_person=False)
+        return ""
     if draft.view.stage is not Stage.TRIAL:
         return _no_release(draft)
+    if command.full:
+        draft.set(promote_full=True)
     if draft.status.phase is not Phase.PROMOTING:
         promotion.begin(draft)
     return ""
@@ -93,6 +100,7 @@ def _abort(draft: Draft, _: Command) -> str:
         phase=Phase.ABORTING,
         message="aborted by a person",
         held_by_person=False,
+        promote_full=False,
         progress=None,
         pause_until_ms=None,
     )
@@ -103,7 +111,7 @@ def _abort(draft: Draft, _: Command) -> str:
 def _pause(draft: Draft, _: Command) -> str:
     if draft.view.stage not in ON_TRIAL:
         return _no_release(draft)
-    if draft.status.phase is Phase.PROMOTING:
+    if draft.status.phase is Phase.PROMOTING or draft.status.promote_full:
         return "the promotion is under way; abort takes it back"
     draft.set(held_by_person=True, phase=Phase.PAUSED)
     draft.note(Reason.PAUSED, "by a person")

@@ -147,7 +147,10 @@ def let_out(draft: Draft) -> None:
 
 def missing(draft: Draft) -> None:
     """Leave the Service open when the Deployment is gone."""
-    message = f"Deployment {draft.obs.spec.target} is not there"
+    message = (
+        f"spec.targetRef.name: Deployment {draft.obs.spec.target} is not there; create it, or "
+        "delete this release"
+    )
     draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
     if draft.obs.status.phase is not Phase.DEGRADED or draft.obs.status.message != message:
         draft.warn(Reason.TARGET_MISSING, message)

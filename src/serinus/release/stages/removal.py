@@ -49,7 +49,7 @@ def retarget(draft: Draft) -> None:
     if draft.obs.status.started_ms is not None:
         draft.note(Reason.TARGET_CHANGED, "the template changed: its trial begins anew")
     draft.close("Replaced", "the template was changed to another one")
-    draft.set(phase=Phase.PROGRESSING, promotion=None, undo_until_ms=None)
+    draft.set(phase=Phase.PROGRESSING, promotion=None, promote_full=False, undo_until_ms=None)
     running = [rs for rs in draft.obs.owned_by(draft.target.uid) if rs.wanted_count]
     if len(running) == 1:
         # A rollout that has begun is left to end: frozen half way, stable could not carry all.

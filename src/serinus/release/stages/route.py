@@ -11,7 +11,7 @@ from serinus.release.observation import Observation
 from serinus.release.words import seconds
 from serinus.traffic import registry
 from serinus.traffic.plan import RouteState, TrafficPlan
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to
+from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to, selects
 
 REST = "*"
 
@@ -101,8 +101,14 @@ def ready_count(obs: Observation, revision: str) -> int:
 
 
 def strands_users(obs: Observation) -> bool:
-    """Tell whether the Service is narrowed to a revision that serves nobody while another could."""
-    revision = None if obs.live.service is None else narrowed_to(obs.live.service)
-    if revision is None or ready_count(obs, revision):
+    """Tell whether the Service is narrowed to a revision that serves nobody while another could.
+
+    So it is too where its owner sends it to other pods now, which have no such hash.
+    """
+    service = obs.live.service
+    revision = None if service is None else narrowed_to(service)
+    if service is None or revision is None:
         return False
-    return any(is_ready(pod) for pod in obs.live.pods)
+    ready = [pod for pod in obs.live.pods if is_ready(pod)]
+    taken = [pod for pod in ready if selects(service, pod["metadata"].get("labels") or {})]
+    return bool(ready) and (not taken or ready_count(obs, revision) == 0)

@@ -54,10 +54,7 @@ def start(draft: Draft) -> None:
         return
     if draft.status.phase is Phase.DEGRADED:
         draft.set(phase=Phase.PROGRESSING, message="")
-    if draft.status.started_ms is None or draft.status.revision != target.template:
-        draft.close("Replaced", "the template was changed to another one")
-        draft.set(**_fresh(draft))
-        draft.note(Reason.STARTED, f"a release of {target.name} begins")
+    open_release(draft)
     # The hold comes before everything: an unheld template rolls out by itself.
     hold.keep(draft)
     if _cleanup_pending(draft):
@@ -92,6 +89,15 @@ def _constant_first_room(draft: Draft, target: Target) -> None:
         draft.note(Reason.CANARY_CREATED, "canary with 1 pod")
 
 
+def open_release(draft: Draft) -> None:
+    """Begin the release of the present template, unless it has begun."""
+    target = draft.target
+    if draft.status.started_ms is None or draft.status.revision != target.template:
+        draft.close("Replaced", "the template was changed to another one")
+        draft.set(**_fresh(draft))
+        draft.note(Reason.STARTED, f"a release of {target.name} begins")
+
+
 def _fresh(draft: Draft) -> dict[str, object]:
     """Return the status fields of a release at its beginning."""
     target, stable = draft.target, draft.stable
@@ -106,6 +112,7 @@ def _fresh(draft: Draft) -> dict[str, object]:
         "stable_hash": stable.hash,
         "canary_hash": "",
         "promotion": None,
+        "promote_full": False,
         "pause_until_ms": None,
         "undo_until_ms": None,
         "progress": None,
@@ -161,6 +168,9 @@ def trial(draft: Draft) -> None:
         return
     if draft.status.phase is Phase.PROMOTING:
         _promote(draft, target)
+        return
+    if draft.status.promote_full:
+        promotion.begin(draft)
         return
     if obs.spec.paused or draft.status.held_by_person:
         draft.set(phase=Phase.PAUSED)

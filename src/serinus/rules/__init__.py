@@ -1,0 +1,1 @@
+"""The rule language: which requests a rule is about. Pure, and without a dependency."""
