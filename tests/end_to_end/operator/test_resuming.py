@@ -34,6 +34,10 @@ async def until_runs(operator: Operator, image: str) -> None:
     await operator.stage.serving(NAME, 3)
 
 
+async def nobody_answers(operator: Operator) -> bool:
+    return (await measure(operator.stage.url, request_count=5)).failed_count == 5
+
+
 async def narrowed_to_stable(operator: Operator) -> None:
     """Abort, and kill the operator when the Service selects the stable revision alone."""
     await operator.apply(QUARTER, **SLOW)
@@ -76,6 +80,7 @@ async def test_held_by_a_field_and_narrowed_it_costs_requests_until_an_operator_
         async with under_load(operator.stage.url, rate=RATE) as result:
             await resume(operator)
             await until_runs(operator, NEW)
+            await operator.stage.until(lambda: nobody_answers(operator), "the old pods are gone")
             await operator.start()
             await operator.until_phase("Healthy", revision_of=NEW)
         report = await result
