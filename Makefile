@@ -44,7 +44,7 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
 
 simulate: $(STAMP) ## Play releases under simulated faults for about a minute
-	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 20
+	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 15
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 2 --among calls
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
@@ -67,6 +67,7 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 
 bench: $(STAMP) ## Measure speed and memory
 	for name in command_line decide middleware local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.operator --rows quick --runs 2
 
 # On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.
 release-proof: $(STAMP) ## Run the proofs of many minutes

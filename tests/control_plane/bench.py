@@ -36,6 +36,8 @@ _CONTROLLERS = (
     "clusterrole-aggregation-controller",
 )
 _START_ATTEMPTS = 3
+_MANAGER_CALLS_PER_S = 1000
+"""More than the controllers need: their default of 20 would make the tests wait for that limit."""
 _POLICY_BETA = (
     "--feature-gates=MutatingAdmissionPolicy=true",
     "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
@@ -46,9 +48,12 @@ _POLICY_BETA = (
 class ControlPlane:
     """A running control plane; make one with `running()`."""
 
-    def __init__(self, binaries: Binaries, folder: Path) -> None:
+    def __init__(
+        self, binaries: Binaries, folder: Path, *, manager_calls_per_s: int | None = None
+    ) -> None:
         self.binaries = binaries
         self.folder = folder
+        self._manager_calls_per_s = manager_calls_per_s or _MANAGER_CALLS_PER_S
         self.kubeconfig = folder / "kubeconfig"
         self.ca_file = folder / "certs" / "apiserver.crt"
         self.tokens: Mapping[str, str] = {}
@@ -130,7 +135,7 @@ class ControlPlane:
             "--advertise-address=127.0.0.1",
             "--endpoint-reconciler-type=none",
             f"--secure-port={port}",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-cluster-ip-range=10.0.0.0/16",
             "--service-account-issuer=https://kubernetes.default",
             f"--service-account-key-file={public}",
             f"--service-account-signing-key-file={private}",
@@ -150,9 +155,8 @@ class ControlPlane:
             f"--controllers={','.join(_CONTROLLERS)}",
             "--bind-address=127.0.0.1",
             f"--secure-port={port}",
-            # The default of 20 calls a second would make the tests wait for the client's own limit.
-            "--kube-api-qps=1000",
-            "--kube-api-burst=2000",
+            f"--kube-api-qps={self._manager_calls_per_s}",
+            f"--kube-api-burst={2 * self._manager_calls_per_s}",
             # An autoscaler looks every 15 s and leaves young pods out of account for minutes.
             "--horizontal-pod-autoscaler-sync-period=1s",
             "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
@@ -211,11 +215,16 @@ class ControlPlane:
 
 
 @contextlib.asynccontextmanager
-async def running(binaries: Binaries) -> AsyncIterator[ControlPlane]:
-    """Run a control plane in a temporary folder for as long as the block lasts."""
+async def running(
+    binaries: Binaries, *, manager_calls_per_s: int | None = None
+) -> AsyncIterator[ControlPlane]:
+    """Run a control plane in a temporary folder for as long as the block lasts.
+
+    `manager_calls_per_s` limits what its controllers ask of the API server in a second.
+    """
     for attempt in range(1, _START_ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="serinus-control-plane-") as folder:
-            plane = ControlPlane(binaries, Path(folder))
+            plane = ControlPlane(binaries, Path(folder), manager_calls_per_s=manager_calls_per_s)
             try:
                 try:
                     await plane.start()

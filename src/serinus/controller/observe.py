@@ -16,7 +16,7 @@ from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, REVISION_AN
 from serinus.release.revision import fingerprint, restart_fingerprint
 from serinus.release.stages.full_count import full_count
 from serinus.traffic.plan import Live, Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
+from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to
 
 DESIRED_ANNOTATION = "deployment.kubernetes.io/desired-replicas"
 
@@ -52,6 +52,18 @@ def observe(release: Release, seen: Snapshot) -> Observed:
     )
     objects = Objects(seen.target, canary, tuple(replica_sets), live, seen.hold_by)
     return Observed(observation, objects)
+
+
+def leftover(release: Release, seen: Snapshot) -> str:
+    """Return what is there of ours, or nothing; a template that nobody promoted stays paused."""
+    canary = _find_canary(release, seen)
+    if canary is not None:
+        return f"Deployment {canary['metadata']['name']}"
+    if seen.service is not None and narrowed_to(seen.service):
+        return f"the narrowed selector of Service {release.spec.service}"
+    if seen.target is not None and label_of(seen.target):
+        return f"the label of Deployment {release.spec.target}"
+    return ""
 
 
 def target_of(found: Manifest) -> Target:

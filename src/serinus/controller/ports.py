@@ -65,6 +65,14 @@ class Cluster(Protocol):
         """Return the objects around a release, no older than our own last write."""
         ...
 
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return Deployment, Service and canaries as the API server has them, past all caches.
+
+        Raises:
+            ClusterError: it did not answer.
+        """
+        ...
+
     async def send(self, write: Write) -> None:
         """Send one write.
 

@@ -9,6 +9,7 @@ WORDS: Final = {
     "message": "Why, in a sentence.",
     "revision": "Fingerprint of the template on trial.",
     "generation": "The Deployment's generation when revision was last seen to be its template.",
+    "targetUid": "Which Deployment that was; one created anew has another uid.",
     "stepIndex": "The present step, counted from 0.",
     "weight": "The share that was last set, in percent.",
     "weightAsked": "A share that a person set; it stands until the next step.",

@@ -24,6 +24,7 @@ from serinus.traffic.replica_ratio import narrowed_to
 def check(obs: Observation, decision: Decision) -> None:
     """Raise InvariantViolation when the decision would hurt somebody."""
     _answer_what_is_asked(obs, decision)
+    _forget_only_what_is_gone(obs, decision)
     for action in decision.actions:
         match action:
             case SetTraffic():
@@ -125,6 +126,17 @@ def _answer_what_is_asked(obs: Observation, decision: Decision) -> None:
         raise InvariantViolation(f"{command.verb.value} a revision that it does not name")
     if command.step_index not in (None, obs.status.step_index):
         raise InvariantViolation(f"{command.verb.value} a step that it does not name")
+
+
+def _forget_only_what_is_gone(obs: Observation, decision: Decision) -> None:
+    """With the record goes all that knows what must be put back."""
+    service = obs.live.service
+    if not decision.gone:
+        return
+    if obs.canary is not None:
+        raise InvariantViolation("forget a release whose canary is there")
+    if service is not None and narrowed_to(service) is not None:
+        raise InvariantViolation("forget a release whose Service is narrowed")
 
 
 def _set_the_template_only_when_told(obs: Observation, decision: Decision) -> None:

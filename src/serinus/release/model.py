@@ -149,6 +149,8 @@ class Status(msgspec.Struct, frozen=True):
     """Fingerprint of the template on trial (see `revision.fingerprint`)."""
     generation: int = 0
     """The Deployment's generation when `revision` was last seen to be its template."""
+    target_uid: str = ""
+    """Which Deployment of that name it was; generation and counts of another say nothing."""
     step_index: int = 0
     weight_bp: int = 0
     weight_asked_bp: int | None = None

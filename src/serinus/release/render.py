@@ -220,6 +220,7 @@ def _set_template(replica_set: Manifest, objects: Objects) -> Write:
                 "path": "/spec/template",
                 "value": without_hash(replica_set["spec"]["template"]),
             },
+            *holding.operations(target, objects.hold_by),
         ],
     )
 

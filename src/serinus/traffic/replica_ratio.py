@@ -192,8 +192,8 @@ def _select(service: Manifest, revision: str | None) -> Write:
 
 
 def _report_wide(live: Live, endpoints: list[Any]) -> RouteReport:
-    """At rest every ready pod that the owner's selector matches must be listed."""
-    listed = {_target_uid(e) for e in endpoints}
+    """At rest every ready pod that the owner's selector matches must be listed as ready."""
+    listed = {_target_uid(e) for e in endpoints if _endpoint_is_ready(e)}
     assert live.service is not None
     missing = [
         pod["metadata"]["name"]

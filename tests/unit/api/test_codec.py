@@ -97,6 +97,7 @@ statuses = st.builds(
     full_replica_count=st.none() | counts,
     stable_replica_count=st.none() | counts,
     stable_previous_count=st.none() | counts,
+    target_uid=names,
     started_ms=st.none() | instants,
     landing_since_ms=st.none() | instants,
     waiting=st.none() | st.builds(Waiting, words, words, instants),

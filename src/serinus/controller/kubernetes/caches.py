@@ -32,9 +32,9 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 class Caches:
     """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
-    Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
-    lines, and the admission policy. Else pods are followed when they are first asked for, and
-    whether there is a policy is read once.
+    Those of an operator are `shared` by many releases and packed: all pods are followed, the Leases
+    of command lines, and the admission policy. Else pods are followed when they are first asked
+    for, and whether there is a policy is read once.
     """
 
     def __init__(self, client: Client, namespace: str | None, *, shared: bool = False) -> None:
@@ -44,7 +44,7 @@ class Caches:
         """What holds a changed template in this cluster."""
         self._shared = shared
         self.changes = Changes()
-        self._setting = CacheSetting(changes=self.changes)
+        self._setting = CacheSetting(changes=self.changes, packed=shared)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._selected_pods: dict[str, Cache[Any]] = {}
 

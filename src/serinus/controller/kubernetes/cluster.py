@@ -21,6 +21,7 @@ from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
 from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Spec
+from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Verb, Write
 
@@ -68,6 +69,16 @@ class KubernetesCluster:
         """Return the objects around a release, no older than our own last write."""
         await self.own.followed()
         return await self.caches.snapshot(self.namespace, spec)
+
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return Deployment, Service and canaries as the API server has them, past all caches."""
+        mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
+        canaries = await self.client.list(kinds.DEPLOYMENTS, self.namespace, label_selector=mark)
+        target = await self.client.find(kinds.DEPLOYMENTS, spec.target, self.namespace)
+        service = None
+        if spec.service:
+            service = await self.client.find(kinds.SERVICES, spec.service, self.namespace)
+        return Snapshot(target=target, service=service, deployments=tuple(canaries.items))
 
     async def everything(self, service: str = "") -> Snapshot:
         """Return the whole namespace, with the endpoints of one Service."""

@@ -51,7 +51,8 @@ def near(index: Index[Any], namespace: str, keys: Iterable[str]) -> list[Manifes
 def selected(index: Index[Any], namespace: str, selector: Manifest) -> list[Manifest]:
     """Return the objects whose labels a selector takes."""
     keys = [f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items()] or [_ANY]
-    near = min((index.get(namespace, key) for key in keys), key=len)
+    fewest = min(keys, key=lambda key: index.count(namespace, key))
+    near = index.get(namespace, fewest)
     return [o for o in near if matches(selector, o["metadata"].get("labels") or {})]
 
 

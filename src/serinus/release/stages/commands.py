@@ -95,7 +95,7 @@ def _abort(draft: Draft, _: Command) -> str:
         return _no_release(draft)
     target = draft.obs.target
     if target is not None:
-        draft.set(revision=target.template, generation=target.generation)
+        draft.remember_target()
     draft.set(
         phase=Phase.ABORTING,
         message="aborted by a person",

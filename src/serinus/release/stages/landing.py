@@ -23,6 +23,8 @@ def landed(draft: Draft) -> None:
     if hold.at_rest(draft):
         _finish(draft, draft.target)
     else:
+        # Since when the Service is open is noted with the rest: one write for both.
+        draft.set(shown=draft.obs.status.shown)
         draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the hold is seen")
 
 
@@ -58,9 +60,8 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
             return False
         draft.note(Reason.WIDENED, f"Service {obs.spec.service} selects every revision again")
     draft.act(*route.actions)
-    # Where the Deployment is whole nothing waits for the proxies: all pods are of one revision.
-    draft.set(shown=None if draft.target.complete else route.shown)
-    return not route.actions and route.shown is not None
+    draft.set(shown=route.shown)
+    return not route.actions and route.is_shown
 
 
 def _unfinished(draft: Draft, target: Target) -> None:
@@ -92,7 +93,7 @@ def _finish(draft: Draft, target: Target) -> None:
     """Say how the release ended, once."""
     before = draft.obs.status
     if before.phase is Phase.HEALTHY and before.started_ms is None:
-        draft.set(revision=target.template, generation=target.generation)
+        draft.remember_target()
         return
     if before.started_ms is None:
         outcome, reason, message = "", None, ""
@@ -106,7 +107,7 @@ def _finish(draft: Draft, target: Target) -> None:
         outcome, reason = "Bypassed", Reason.BYPASSED
         message = "the template was rolled out outside the release"
     draft.end(Phase.HEALTHY, outcome, message)
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if reason is not None:
         draft.note(reason, message)
 
