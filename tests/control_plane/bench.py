@@ -18,7 +18,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.control_plane import credentials
+from tests.control_plane import audit, credentials
+from tests.control_plane.audit import Written
 from tests.control_plane.build import Binaries
 from tests.control_plane.programs import ControlPlaneError, Programs
 
@@ -96,6 +97,15 @@ class ControlPlane:
         await self._until_ready("kube-controller-manager", f"https://127.0.0.1:{manager}/healthz")
         await self._programs.until("kube-controller-manager", self._roles_are_filled)
 
+    async def restart_api_server(self) -> None:
+        """Kill the API server, start it again, and return when it is ready."""
+        await self._programs.restart(self.binaries.api_server.name)
+        await self._until_ready("kube-apiserver", f"{self.url}/readyz")
+
+    def written(self) -> list[Written]:
+        """Return all that anyone asked the API server to write so far."""
+        return audit.read(self.folder)
+
     async def stop(self) -> None:
         """End all programs, the last one started first."""
         await self._programs.stop()
@@ -132,6 +142,7 @@ class ControlPlane:
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
             "--disable-admission-plugins=ServiceAccount",
+            *audit.options(self.folder),
             *(_POLICY_BETA if self.binaries.minor < 36 else ()),
         )
 

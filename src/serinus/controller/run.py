@@ -95,7 +95,8 @@ async def driving(
             "Driven", f"release {name} is driven by {lease.holder}; its commands can still be given"
         )
     try:
-        yield lease
+        with cluster.fenced(lambda: lease.is_held):
+            yield lease
     finally:
         with contextlib.suppress(errors.ClusterError):
             if await lease.release() and not keep:

@@ -42,6 +42,9 @@ def decide(obs: Observation, now: Instant) -> Decision:
     if draft.status != msgspec.structs.replace(obs.status, waiting=None):
         # Answered in the record before anything is done about it, a command acts at most once.
         draft.wake(now)
+    elif draft.acts:
+        draft.set(waiting=obs.status.waiting)
+        draft.wake(now)
     elif strands_users(obs):
         draft.act(RestoreRoute())
         draft.warn(Reason.WIDENED, "the revision that the Service was narrowed to serves nobody")

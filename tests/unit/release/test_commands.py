@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from serinus import errors
 from serinus.kubernetes_model.kinds import DEPLOYMENTS
-from serinus.release.model import CommandVerb, Phase, Promotion
+from serinus.release.model import CommandVerb, Outcome, Phase, Promotion
 from serinus.traffic.router import Mode
-from serinus.traffic.write import Verb
+from serinus.traffic.write import Verb, Write
 from tests.unit.release.stories import (
     NEW,
     NEWER,
@@ -113,6 +114,31 @@ def test_undo_is_done_though_pods_changed_the_deployment_meanwhile() -> None:
     (write,) = [w for w in world.sent if w.verb is Verb.JSON]
     assert {t["path"].rpartition("/")[2]: t["value"] for t in write.body[:-1]} == undo
     healthy_on(world, OLD, 4)
+
+
+@pytest.mark.parametrize("moment", ["before it is done", "after it was done"])
+@pytest.mark.parametrize("landed", [False, True], ids=["on trial", "after a promotion"])
+def test_an_undo_is_done_and_answered_though_its_driver_dies(*, moment: str, landed: bool) -> None:
+    world = released("25,pause")
+    if landed:
+        world.give(CommandVerb.PROMOTE)
+        healthy_on(world, NEW, 4)
+    given, send = world.give(CommandVerb.UNDO), world.send
+
+    async def die(write: Write) -> None:
+        if moment == "after it was done":
+            await send(write)
+        raise errors.Unavailable("the process ends here")
+
+    world.send = die  # type: ignore[method-assign]  # it dies as it writes, or right after that
+    assert world.round() is None
+    world.send = send  # type: ignore[method-assign]  # and another one takes over
+    if landed:
+        world.play_until(Phase.PAUSED)
+        assert world.ready() == {NEW: 4, OLD: 1}
+    else:
+        healthy_on(world, OLD, 4)
+    assert world.status.last_command == Outcome(given, CommandVerb.UNDO, accepted=True)
 
 
 def test_a_command_is_answered_once() -> None:

@@ -6,6 +6,9 @@ what it did itself.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 from serinus import errors
 from serinus.controller.kubernetes import record
 from serinus.controller.kubernetes.caches import Caches
@@ -40,7 +43,18 @@ class KubernetesCluster:
         self.caches, self.client, self.namespace = caches, caches.client, namespace
         self.changes = caches.changes
         self.own = OwnWrites(caches)
-        self.records = records(Place(caches, namespace, self.own))
+        self._place = Place(caches, namespace, self.own)
+        self.records = records(self._place)
+
+    @contextlib.contextmanager
+    def fenced(self, may_write: Callable[[], bool]) -> Iterator[None]:
+        """Ask before each write of the block whether it may still be made."""
+        free = self.client
+        self.client = self._place.client = free.fenced(may_write)
+        try:
+            yield
+        finally:
+            self.client = self._place.client = free
 
     async def load(self, name: str) -> Stored | None:
         """Return the record of a release, or None."""

@@ -82,10 +82,6 @@ class _Operator:
         self._recorder = Recorder(
             client, clock, host=options.identity, component="serinus-controller"
         )
-        self._all_caches = [
-            Caches(client, namespace, shared=True)
-            for namespace in options.watch_namespaces or (None,)
-        ]
         self._lease = Lease(
             client,
             OPERATOR_LEASE,
@@ -95,6 +91,11 @@ class _Operator:
             annotations={VERSION_ANNOTATION: serinus.__version__},
             clock=clock,
         )
+        leading = client.fenced(lambda: self._lease.is_held)
+        self._all_caches = [
+            Caches(leading, namespace, shared=True)
+            for namespace in options.watch_namespaces or (None,)
+        ]
         self._fields: list[_Field] = []
 
     async def run(self, stop: asyncio.Event) -> int:

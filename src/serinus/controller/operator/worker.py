@@ -29,7 +29,7 @@ LOUD_AFTER_COUNT = 3
 
 
 class Worker:
-    """Play rounds for the keys of a queue, as long as `may_write` says so."""
+    """Play rounds for the keys of a queue."""
 
     def __init__(
         self,

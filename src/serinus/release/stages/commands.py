@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from serinus.release.decision import Reason, SetTemplate
 from serinus.release.model import Command, CommandVerb, Outcome, Phase
+from serinus.release.observation import Observation
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.stage import Stage
@@ -16,15 +17,34 @@ ON_TRIAL = (Stage.START, Stage.TRIAL)
 
 
 def answer(draft: Draft) -> None:
-    """Apply the command that waits, unless it was answered before."""
+    """Apply the command that waits, unless it was answered before.
+
+    What an undo does is not in the status but in the template, so it is answered when the template
+    shows it: a driver that dies in between leaves it to the next one.
+    """
     command, last = draft.obs.command, draft.status.last_command
     if command is None or (last is not None and last.id == command.id):
         return
-    refusal = _misdirected(draft, command) or _VERBS[command.verb](draft, command)
+    if is_undone(draft.obs, command):
+        refusal = ""
+    else:
+        refusal = _misdirected(draft, command) or _VERBS[command.verb](draft, command)
+        if not refusal and command.verb is CommandVerb.UNDO:
+            return
     if refusal:
         draft.warn(Reason.COMMAND_REFUSED, f"{command.verb.value}: {refusal}")
     outcome = Outcome(command.id, command.verb, accepted=not refusal, message=refusal)
     draft.set(last_command=outcome)
+
+
+def is_undone(obs: Observation, command: Command) -> bool:
+    """Tell whether an undo has set the template back to that of a revision of before."""
+    target = obs.target
+    if command.verb is not CommandVerb.UNDO or target is None:
+        return False
+    return command.revision != target.template and any(
+        rs.template == target.template for rs in obs.owned_by(target.uid)
+    )
 
 
 def _misdirected(draft: Draft, command: Command) -> str:

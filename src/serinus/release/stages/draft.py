@@ -57,6 +57,11 @@ class Draft:
         """Return the ReplicaSet that runs the template; the stage says that it does."""
         return _there(self.view.landed, "ReplicaSet of the template")
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self._actions)
+
     def set(self, **changes: Any) -> None:
         """Replace fields of the status."""
         self.status = msgspec.structs.replace(self.status, **changes)
