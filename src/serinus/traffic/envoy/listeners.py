@@ -1,0 +1,71 @@
+"""The listener of a port: as transparent as a proxy can be, for it stands in for a plain Service."""
+
+from __future__ import annotations
+
+from serinus.traffic.envoy import names
+from serinus.traffic.envoy.messages import Json, address, file_source, message
+from serinus.traffic.envoy.plan import Edge, Port
+
+_HTTP = "envoy.extensions.filters.http."
+_CONNECTION_MANAGER = (
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
+
+
+def listener(port: Port, edge: Edge, *, listen_host: str, folder: str) -> Json:
+    """Return the listener of a port; its routes come from a file."""
+    return {
+        "name": port.name,
+        "address": address(listen_host, port.listen),
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "http",
+                        "typed_config": _connection_manager(port, edge, folder),
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def _connection_manager(port: Port, edge: Edge, folder: str) -> Json:
+    return message(
+        _CONNECTION_MANAGER,
+        stat_prefix=port.name,
+        rds={
+            "route_config_name": port.name,
+            "config_source": file_source(f"{folder}/{names.routes_file(port.name)}"),
+        },
+        http_filters=_filters(),
+        # Else a client could say in X-Forwarded-For who it is, and which retries it wants.
+        use_remote_address=True,
+        xff_num_trusted_hops=edge.trusted_hop_count,
+        # What an outer hop set is its own; ids of users are made by the routes.
+        generate_request_id=False,
+        preserve_external_request_id=True,
+        server_header_transformation="PASS_THROUGH",
+        # A plain Service ends no quiet stream.
+        stream_idle_timeout="0s",
+        http_protocol_options={
+            "accept_http_10": True,
+            "default_host_for_http_10": "localhost",
+            "enable_trailers": True,
+        },
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+    )
+
+
+def _filters() -> list[Json]:
+    """Return the filters, all of them empty: what they do comes with the routes."""
+    mutation = message(_HTTP + "header_mutation.v3.HeaderMutation")
+    # Conditions feed the choice of a route, so the one that was found before is forgotten.
+    conditions = message(_HTTP + "set_filter_state.v3.Config", clear_route_cache=True)
+    router = message(_HTTP + "router.v3.Router", suppress_envoy_headers=True)
+    return [
+        {"name": names.STRIP_FILTER, "typed_config": mutation},
+        {"name": names.CONDITIONS_FILTER, "typed_config": conditions},
+        {"name": names.RETRY_FILTER, "typed_config": mutation},
+        {"name": "router", "typed_config": router},
+    ]
