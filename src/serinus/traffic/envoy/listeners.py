@@ -1,4 +1,4 @@
-"""The listener of a port: as transparent as a proxy can be, for it stands in for a plain Service."""
+"""The listener of a port: transparent as far as a proxy can be, in front of a plain Service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of one router are called, in its files, in Envoy's statistics and by each other."""
+"""What the parts of a router are called: in its files, in Envoy's statistics, by each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route asks of a request: matchers that must all hold, and the values they need computed."""
+"""What a route asks of a request: matchers that must all hold, and values to be computed."""
 
 from __future__ import annotations
 

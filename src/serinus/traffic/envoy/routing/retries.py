@@ -1,4 +1,4 @@
-"""When a request is tried again: never twice at a pod, unless it may be repeated and is asked for."""
+"""When a request is tried again: only unsent, unless it may be repeated and that is asked for."""
 
 from __future__ import annotations
 

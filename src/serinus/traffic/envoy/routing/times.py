@@ -1,4 +1,4 @@
-"""Instants of a request, compared: whole seconds as numbers, all else by the expression language."""
+"""Instants of a request, compared: whole seconds as numbers, others as expressions."""
 
 from __future__ import annotations
 
