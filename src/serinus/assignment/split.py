@@ -1,22 +1,31 @@
-"""A split of one application's requests: rules, then the share of each user's bucket."""
+"""A split of one application's requests, and what it decides for each of them."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from serinus.assignment.identity import IdCookie, IdentitySource
-from serinus.assignment.intervals import TOTAL_BP, Interval, allocate
+from serinus.assignment import identity
+from serinus.assignment.bucket import bucket
+from serinus.assignment.identity import Absence, IdCookie, IdentityKind, IdentitySource
+from serinus.assignment.intervals import TOTAL_BP, Interval, Version, allocate, owner
 from serinus.errors import InvariantViolation
-from serinus.rules.tree import Rule
+from serinus.rules.evaluation import question
+from serinus.rules.tree import Destination, Request, Rule
+
+TAG_HEADER = "x-serinus-version"
+"""What tells inner hops which version was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """How requests are shared between stable and canary.
 
-    `identity` is a chain: the first source that has a value says who the user is. Without any, a
-    request is shared by chance (`Basis.CHANCE`), or the user gets an id by `cookie`.
+    The first rule that hits decides. Else the first source of `identity` that has a value says who the
+    user is, then the id cookie; whom nobody knows gets a new id, which a router keeps in the cookie
+    if there is to be one.
     """
 
     salt: str
@@ -35,11 +44,84 @@ class Split:
         """Return who owns which buckets."""
         return allocate(self.weight_bp)
 
+    @property
+    def sources(self) -> tuple[IdentitySource, ...]:
+        """Return where the user is looked for, the id cookie last."""
+        if self.cookie is None:
+            return self.identity
+        own = IdentitySource(IdentityKind.COOKIE, self.cookie.name)
+        return self.identity if own in self.identity else (*self.identity, own)
+
 
 class Basis(enum.Enum):
     """What a decision rests on."""
 
     RULE = "rule"
+    """A rule sends to one of the versions."""
     BUCKET = "bucket"
+    """The user is known, and her bucket decides."""
     CHANCE = "chance"
-    """Nobody knows who the user is."""
+    """Nobody knows who the user is: the bucket of a new id decides."""
+
+
+class Decision(NamedTuple):
+    """Which version, and why."""
+
+    version: Version
+    basis: Basis
+    rule: str | None = None
+    """The rule that hit; with BUCKET and CHANCE it is one that sends to the percentage."""
+    user: str | None = None
+    """Who the user is, or the new id. Never to be logged."""
+    source: IdentitySource | None = None
+    bucket: int | None = None
+    passed: tuple[tuple[IdentitySource, Absence], ...] = ()
+    """The sources that did not say who the user is."""
+
+    @property
+    def canary_from_bp(self) -> int | None:
+        """Return the smallest weight at which the user gets the canary; None where a rule decides."""
+        return None if self.bucket is None else self.bucket + 1
+
+
+class Assignment:
+    """Decide for requests by one split; everything that can be prepared is."""
+
+    __slots__ = ("_intervals", "_rules", "_sources", "split")
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self._rules = [(rule.name, question(rule.when), rule.to) for rule in split.rules]
+        self._intervals = split.intervals
+        self._sources = split.sources
+
+    def decide(self, request: Request, new_id: Callable[[], str]) -> Decision:
+        """Return the version for this request.
+
+        `new_id` is called only for a user whom nobody knows; its ids must not be guessable.
+        """
+        hit: str | None = None
+        for name, hits, to in self._rules:
+            if hits(request):
+                if to is not Destination.PERCENTAGE:
+                    return Decision(_VERSIONS[to], Basis.RULE, name)
+                hit = name
+                break
+        return self._by_bucket(request, new_id, hit)
+
+    def _by_bucket(self, request: Request, new_id: Callable[[], str], hit: str | None) -> Decision:
+        passed: tuple[tuple[IdentitySource, Absence], ...] = ()
+        for source in self._sources:
+            user = identity.read(request, source)
+            if isinstance(user, str):
+                number = bucket(user, self.split.salt)
+                version = owner(self._intervals, number)
+                return Decision(version, Basis.BUCKET, hit, user, source, number, passed)
+            passed = (*passed, (source, user))
+        user = new_id()
+        number = bucket(user, self.split.salt)
+        version = owner(self._intervals, number)
+        return Decision(version, Basis.CHANCE, hit, user, None, number, passed)
+
+
+_VERSIONS = {Destination.CANARY: Version.CANARY, Destination.STABLE: Version.STABLE}
