@@ -90,8 +90,7 @@ class Pod:
         fails = self.behaviour == "fail" or (self.behaviour == "fail-third" and self.count % 3 == 0)
         status = "500 Internal Server Error" if fails else "200 OK"
         writer.write(
-            f"HTTP/1.1 {status}\r\nX-Serinus-Version: {self.version}\r\nContent-Length: 0\r\n\r\n"
-            .encode()
+            f"HTTP/1.1 {status}\r\nX-Serinus-Version: {self.version}\r\nContent-Length: 0\r\n\r\n".encode()
         )
         await writer.drain()
         return True

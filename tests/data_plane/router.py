@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import copy
 import json
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,6 +18,8 @@ from serinus.process import spawn, stop
 from tests.data_plane.pods import free_port
 from tests.data_plane.waiting import until
 
+SPLIT = {"weight": 0, "salt": "default/shop/7", "identity": [{"header": "x-user"}]}
+
 
 def a_plan(port: int, stable: list[str], canary: list[str], **spec: Any) -> dict[str, Any]:
     """Return a plan with one port, `http`; users are known by the header x-user."""
@@ -28,11 +29,9 @@ def a_plan(port: int, stable: list[str], canary: list[str], **spec: Any) -> dict
         "metadata": {"name": "shop", "namespace": "default"},
         "spec": {
             "ports": [{"name": "http", "listen": port}],
-            "weightBp": 0,
-            "salt": "default/shop/7",
             "stable": {"endpoints": {"http": stable}},
             "canary": {"endpoints": {"http": canary}},
-            "identity": [{"kind": "header", "name": "x-user"}],
+            "split": {**SPLIT, **spec.pop("split", {})},
             **spec,
         },
     }
@@ -63,6 +62,10 @@ class Router:
         except FileNotFoundError:
             return {}
 
+    async def split(self, **parts: Any) -> None:
+        """Change parts of the split, and wait until that is in force."""
+        await self.set(split={**self.plan["spec"]["split"], **parts})
+
     def write(self, **spec: Any) -> None:
         """Change parts of the plan, without waiting for what becomes of it."""
         self.plan = copy.deepcopy(self.plan)
@@ -74,7 +77,7 @@ class Router:
     def write_text(self, text: str) -> None:
         new = self.folder / "plan.new"
         new.write_text(text)
-        os.replace(new, self.folder / "plan.yaml")
+        new.replace(self.folder / "plan.yaml")
 
     async def set(self, **spec: Any) -> None:
         """Change parts of the plan, and wait until that is in force."""

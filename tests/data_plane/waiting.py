@@ -12,7 +12,7 @@ async def until(is_so: Callable[[], bool], what: str, *, deadline_s: float = DEA
     """Wait until something is so."""
     try:
         async with asyncio.timeout(deadline_s):
-            while not is_so():
+            while not is_so():  # noqa: ASYNC110 - the world tells nobody
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"after {deadline_s:.0f} s not so: {what}") from None

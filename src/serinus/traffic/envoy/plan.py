@@ -12,14 +12,14 @@ from serinus.assignment.split import Split
 TAG_HEADER = "x-serinus-version"
 
 
-class Port(msgspec.Struct, frozen=True):
+class Port(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One port of the Service that speaks HTTP; the router listens where the pods would."""
 
     name: str
     listen: int
 
 
-class RetryOnStable(msgspec.Struct, frozen=True):
+class RetryOnStable(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Ask stable when the canary failed, so that the user does not see it.
 
     A canary that has not begun to answer after `per_try_timeout_ms` is not given up: stable is
@@ -30,13 +30,13 @@ class RetryOnStable(msgspec.Struct, frozen=True):
     retry_count_max: int = 2
 
 
-class Mirror(msgspec.Struct, frozen=True):
+class Mirror(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Send a copy of stable's requests to the canary; nobody waits for its answer."""
 
     weight_bp: int
 
 
-class Timeouts(msgspec.Struct, frozen=True):
+class Timeouts(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """How long the router waits; 0 is for ever, as a plain Service does."""
 
     request_ms: int = 0
@@ -45,7 +45,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     """Shorter than servers keep idle connections, so that none is used as it is being closed."""
 
 
-class Edge(msgspec.Struct, frozen=True):
+class Edge(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What of a client's own words is believed."""
 
     trusts_tag: bool = False

@@ -36,15 +36,11 @@ def users(split: Split) -> tuple[User, ...]:
 
 
 def _users(split: Split) -> Iterator[User]:
-    for source in split.identity:
+    for source in split.sources:
         yield _known(source, split.salt)
         if source.kind is IdentityKind.SOURCE_ADDRESS:
             return  # every request has one
-    if split.cookie is None:
-        yield User()
-        return
-    yield _by_text(texts.only_cookie(split.cookie.name), split.salt)
-    yield _new(split.cookie, split.salt)
+    yield User() if split.cookie is None else _new(split.cookie, split.salt)
 
 
 def _known(source: IdentitySource, salt: str) -> User:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -24,6 +25,7 @@ from serinus.traffic.envoy.routing.match import (
     regex,
 )
 
+_UNCOUNTABLE = re.compile("[^A-Za-z0-9_-]")
 _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _STRIP = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
 _CONDITIONS = "envoy.extensions.filters.http.set_filter_state.v3.Config"
@@ -111,7 +113,7 @@ def _one(plan: RouterPlan, port: str, route: _Route, *, repeatable: bool) -> Jso
         action["request_mirror_policies"] = [_mirror(port, plan.mirror.weight_bp)]
     found: Json = {"match": route.match.to_json(), "route": action}
     if route.name:
-        found |= {"name": route.name, "stat_prefix": route.name}
+        found |= {"name": route.name, "stat_prefix": _UNCOUNTABLE.sub("_", route.name)}
     if route.user.set_cookie:
         found["response_headers_to_add"] = [_added("set-cookie", route.user.set_cookie)]
     return found
