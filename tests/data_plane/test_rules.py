@@ -72,6 +72,8 @@ def on_the_wire(request: Request) -> Request | None:
     if not target.isascii() or not target.isprintable() or " " in target:
         return None
     headers = {name: [v.strip(" \t") for v in vs] for name, vs in request.headers.items()}
+    if any(len(values) > 1 and "" in values for values in headers.values()):
+        return None  # Envoy joins several lines without the empty ones
     return request._replace(
         headers=headers,
         host=request.host or "shop",

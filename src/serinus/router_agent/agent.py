@@ -13,7 +13,7 @@ import msgspec
 
 from serinus.assignment.intervals import Version
 from serinus.clock import Clock
-from serinus.errors import DataPlaneError, InvalidInput, RefusedError
+from serinus.errors import ClusterError, DataPlaneError, InvalidInput, RefusedError
 from serinus.router_agent import program
 from serinus.router_agent.admin import Admin
 from serinus.router_agent.applying import Applier
@@ -96,6 +96,8 @@ class Agent:
                 await self._follow(applier, supervisor, stop)
             finally:
                 await supervisor.stop()
+        with contextlib.suppress(ClusterError):
+            await self._source.withdraw()
 
     def _bootstrap(self, plan: RouterPlan) -> Path:
         path = self._settings.folder / "bootstrap.json"
@@ -168,9 +170,13 @@ class Agent:
         )
         if report == self._told:
             return
-        self._told = report
         dated = msgspec.structs.replace(report, changed_at_ms=self._clock.now_ms())
-        await self._source.publish(dated)
+        try:
+            await self._source.publish(dated)
+        except ClusterError as error:
+            self._say(f"what is in force cannot be told now: {error}")
+        else:
+            self._told = report
 
 
 def _weight_bp(wanted: Wanted) -> int:
