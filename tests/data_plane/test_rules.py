@@ -72,8 +72,6 @@ def on_the_wire(request: Request) -> Request | None:
     if not target.isascii() or not target.isprintable() or " " in target:
         return None
     headers = {name: [v.strip(" \t") for v in vs] for name, vs in request.headers.items()}
-    if any(len(values) > 1 and "" in values for values in headers.values()):
-        return None  # Envoy joins several lines without the empty ones
     return request._replace(
         headers=headers,
         host=request.host or "shop",
@@ -158,6 +156,11 @@ KINDS: dict[str, tuple[str, Question, Question]] = {
         "request.headers['x-region'] in ['cn', 'sg']",
         Question(headers=[("X-Region", "sg")]),
         Question(headers=[("X-Region", "sgx")]),
+    ),
+    "several lines of a header": (
+        "request.headers['x-a'] == 'a,a'",
+        Question(headers=[("x-a", "a"), ("X-A", "a")]),
+        Question(headers=[("x-a", "a")]),
     ),
     "no header": (
         "!('x-region' in request.headers)",

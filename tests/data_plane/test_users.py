@@ -120,11 +120,13 @@ async def test_what_is_missing_empty_or_repeated_leads_to_the_next_source(
     pods: tuple[Pod, Pod],
 ) -> None:
     on_canary = next(u for u in names(100) if bucket(u, SALT) < 5_000)
-    on_stable = next(u for u in names(100) if bucket(u, SALT) >= 5_000)
+    on_stable, other = [u for u in names(100) if bucket(u, SALT) >= 5_000][:2]
     chain = [{"header": "x-user"}, {"cookie": "sid"}, {"query": "u"}]
     first_says = [
         [("x-user", "")],
-        [("x-user", on_stable), ("x-user", on_stable)],
+        *([("x-user", each), ("x-user", each)] for each in (on_stable, other, "a", "b", "c")),
+        [("x-user", on_stable), ("x-user", other)],
+        [("x-user", f"{on_stable},{other}")],
         [("cookie", f"sid={on_stable}; sid={on_stable}")],
         [("cookie", "sid=")],
         [("cookie", "sid")],
