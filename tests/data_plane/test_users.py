@@ -182,3 +182,31 @@ async def test_100_000_users_get_the_version_that_their_bucket_says(
     async with routing(a_split(pods, identity=[identity], weight=25)) as router:
         found = versions(await ask_all(router.port, [question(each) for each in users]))
     assert found == expected(users, 25)
+
+
+async def test_a_new_user_keeps_her_version_where_rules_lead_to_the_percentage(
+    pods: tuple[Pod, Pod],
+) -> None:
+    """Her id is there also where only a computed condition leads to her route."""
+    rules = [
+        {
+            "name": "new",
+            "when": "timestamp(request.headers['x-t']) > timestamp('2026-01-01T00:00:00Z')",
+            "to": "percentage",
+        },
+        {"name": "all", "when": "request.headers['x-a'] == 'b'", "to": "stable"},
+    ]
+    headers = [("x-t", "2026-02-01T00:00:00Z"), ("x-a", "b")]
+    async with routing(a_split(pods, weight=50, cookie={"name": "who"}, rules=rules)) as router:
+        first = await ask_all(router.port, [Question(headers=headers)] * 100)
+    ids = [a.headers["set-cookie"].partition(";")[0].removeprefix("who=") for a in first]
+    assert versions(first) == expected(ids, 50)
+
+
+async def test_a_new_user_is_known_by_no_header_that_is_taken_away(pods: tuple[Pod, Pod]) -> None:
+    plan = a_split(pods, weight=50, cookie={"name": "who"})
+    plan["spec"]["edge"] = {"stripHeaders": ["x-user"]}
+    async with routing(plan) as router:
+        first = await ask_all(router.port, [user("anna")] * 100)
+    ids = [a.headers["set-cookie"].partition(";")[0].removeprefix("who=") for a in first]
+    assert versions(first) == expected(ids, 50)

@@ -58,14 +58,17 @@ def _connection_manager(port: Port, edge: Edge, folder: str) -> Json:
 
 
 def _filters() -> list[Json]:
-    """Return the filters, all of them empty: what they do comes with the routes."""
+    """Return the filters, all of them empty: what they do comes with the routes.
+
+    Those that are disabled here run only where a route has settings for them.
+    """
     mutation = message(_HTTP + "header_mutation.v3.HeaderMutation")
     # Conditions feed the choice of a route, so the one that was found before is forgotten.
     conditions = message(_HTTP + "set_filter_state.v3.Config", clear_route_cache=True)
     router = message(_HTTP + "router.v3.Router", suppress_envoy_headers=True)
     return [
-        {"name": names.STRIP_FILTER, "typed_config": mutation},
-        {"name": names.CONDITIONS_FILTER, "typed_config": conditions},
+        {"name": names.STRIP_FILTER, "typed_config": mutation, "disabled": True},
+        {"name": names.CONDITIONS_FILTER, "typed_config": conditions, "disabled": True},
         {"name": names.RETRY_FILTER, "typed_config": mutation},
         {"name": "router", "typed_config": router},
     ]

@@ -166,6 +166,10 @@ def _compares_time(test: CompareTime, *, wanted: bool) -> Match:
 def _is_in(network: str, *, wanted: bool) -> Match:
     prefix, _, length = network.partition("/")
     ranges = [{"address_prefix": prefix, "prefix_len": int(length)}]
+    if ":" not in prefix:
+        # An address of IPv4 may be told inside one of IPv6 (RFC 4291, 2.5.5.2).
+        mapped = {"address_prefix": f"::ffff:{prefix}", "prefix_len": int(length) + 96}
+        ranges.append(mapped)
     how: Json = {"ranges": ranges}
     if not wanted:
         how["invert_match"] = True
