@@ -91,9 +91,8 @@ class Pod:
             await asyncio.sleep(1)
         fails = self.behaviour == "fail" or (self.behaviour == "fail-third" and self.count % 3 == 0)
         status = "500 Internal Server Error" if fails else "200 OK"
-        writer.write(
-            f"HTTP/1.1 {status}\r\nX-Serinus-Version: {self.version}\r\nContent-Length: 0\r\n\r\n".encode()
-        )
+        lines = [f"HTTP/1.1 {status}", f"X-Serinus-Version: {self.version}", "Content-Length: 0"]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
         await writer.drain()
         return True
 

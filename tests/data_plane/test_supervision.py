@@ -57,6 +57,31 @@ async def test_a_killed_envoy_comes_back_as_it_was(pods: tuple[Pod, Pod]) -> Non
         assert (await ask(router.port, user("a"))).version == "stable"
 
 
+async def test_a_plan_that_comes_while_envoy_is_away_is_taken_when_it_is_back(
+    pods: tuple[Pod, Pod],
+) -> None:
+    async with routing(plan(pods)) as router:
+        for weight, version in ((100, "canary"), (0, "stable")) * 3:
+            router.envoy.kill()
+            await router.split(weight=weight)
+            assert (await ask(router.port, user("a"))).version == version
+
+
+async def test_a_plan_that_envoy_did_not_answer_to_is_tried_again(pods: tuple[Pod, Pod]) -> None:
+    async with routing(plan(pods)) as router:
+        envoy = router.envoy
+        envoy.suspend()
+        try:
+            split = {**router.plan["spec"]["split"], "weight": 100}
+            router.write(split=split)
+            await told(router, "does not answer")
+        finally:
+            envoy.resume()
+        await router.in_force()
+        assert router.report()["problem"] == ""
+        assert (await ask(router.port, user("a"))).version == "canary"
+
+
 async def test_envoy_dies_with_its_agent(pods: tuple[Pod, Pod]) -> None:
     async with routing(plan(pods)) as router:
         envoy = router.envoy

@@ -56,8 +56,15 @@ async def _run(arguments: argparse.Namespace, folder: Path) -> None:
         drain_ms=arguments.drain_ms,
     )
     async with contextlib.AsyncExitStack() as stack:
-        source = await _source(arguments, stack)
-        await Agent(settings, source, clock=SystemClock(), say=_say).run(stop)
+        finding = asyncio.create_task(_source(arguments, stack), name="the first plan")
+        stopping = asyncio.create_task(stop.wait(), name="told to stop")
+        await asyncio.wait([finding, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if finding.done():
+            await Agent(settings, finding.result(), clock=SystemClock(), say=_say).run(stop)
+        else:
+            finding.cancel()
+            await asyncio.wait([finding])
 
 
 async def _source(arguments: argparse.Namespace, stack: contextlib.AsyncExitStack) -> PlanSource:
