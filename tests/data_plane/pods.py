@@ -120,7 +120,7 @@ async def pod(version: str, behaviour: str = "answer") -> AsyncIterator[Pod]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=4096, limit=2**20)
     host, port = server.sockets[0].getsockname()
     found.address = f"{host}:{port}"
     try:

@@ -6,6 +6,8 @@ from serinus.traffic.envoy import names
 from serinus.traffic.envoy.messages import Json, address, file_source, message
 from serinus.traffic.envoy.plan import Edge, Port
 
+HEADERS_MAX = 1_000
+_HEADERS_KB_MAX = 1_024
 _HTTP = "envoy.extensions.filters.http."
 _CONNECTION_MANAGER = (
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -46,8 +48,10 @@ def _connection_manager(port: Port, edge: Edge, folder: str) -> Json:
         generate_request_id=False,
         preserve_external_request_id=True,
         server_header_transformation="PASS_THROUGH",
-        # A plain Service ends no quiet stream.
+        # A plain Service ends no quiet stream, and counts no headers.
         stream_idle_timeout="0s",
+        max_request_headers_kb=_HEADERS_KB_MAX,
+        common_http_protocol_options={"max_headers_count": HEADERS_MAX},
         http_protocol_options={
             "accept_http_10": True,
             "default_host_for_http_10": "localhost",
