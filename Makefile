@@ -60,7 +60,7 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 	$(BIN)/python -m tests.control_plane.run
 
 bench: $(STAMP) ## Measure speed and memory
-	for name in command_line decide middleware local_cluster balancer envoy; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in command_line decide middleware local_cluster balancer envoy envoy_weights; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA

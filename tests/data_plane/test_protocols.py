@@ -84,16 +84,16 @@ async def test_a_request_with_hundreds_of_headers_and_a_long_one_passes() -> Non
 
 
 async def test_each_port_of_a_service_has_its_own_pods_and_the_same_weight() -> None:
-    ports = [{"name": "http", "listen": a_port()}, {"name": "admin", "listen": a_port()}]
+    listens = {"http": a_port(), "admin": a_port()}
     async with pod("1") as one, pod("2") as two, pod("3") as three, pod("4") as four:
         plan = a_plan(0, [], [])
         plan["spec"] |= {
-            "ports": ports,
+            "ports": [{"name": name, "listen": port} for name, port in listens.items()],
             "stable": {"endpoints": {"http": [one.address], "admin": [two.address]}},
             "canary": {"endpoints": {"http": [three.address], "admin": [four.address]}},
         }
         async with routing(plan) as router:
             for weight, expected in ((0, ["1", "2"]), (100, ["3", "4"])):
                 await router.split(weight=weight)
-                found = [(await ask(port["listen"])).version for port in ports]
+                found = [(await ask(port)).version for port in listens.values()]
                 assert found == expected
