@@ -16,9 +16,13 @@ _CONNECTION_MANAGER = (
 
 def listener(port: Port, edge: Edge, *, listen_host: str, folder: str) -> Json:
     """Return the listener of a port; its routes come from a file."""
+    place = address(listen_host, port.listen)
+    if listen_host == "::":
+        # All addresses of the pod: those of IPv4 as well.
+        place["socket_address"]["ipv4_compat"] = True
     return {
         "name": port.name,
-        "address": address(listen_host, port.listen),
+        "address": place,
         "filter_chains": [
             {
                 "filters": [

@@ -11,6 +11,7 @@ from serinus.assignment.split import Split
 from serinus.errors import InvalidInput
 from serinus.rules.parsing import parse
 from serinus.rules.tree import Destination, Rule
+from serinus.traffic.envoy.bootstrap import bootstrap
 from serinus.traffic.envoy.files import ConfigFile, changes, files
 from serinus.traffic.envoy.plan import Endpoint, Endpoints, Port, RouterPlan, weight_in_force_bp
 
@@ -87,3 +88,12 @@ def test_alternatives_beyond_measure_are_refused() -> None:
     several = [f"(request.query['a{n}'] == '1' || request.query['b{n}'] == '1')" for n in range(7)]
     with pytest.raises(InvalidInput, match="more than 64 alternatives"):
         made(a_plan(0, "s", " && ".join(several)))
+
+
+@pytest.mark.parametrize(("host", "both"), [("0.0.0.0", None), ("::", True), ("::1", None)])
+def test_a_router_on_all_addresses_of_ipv6_serves_those_of_ipv4(
+    host: str, both: bool | None
+) -> None:
+    found = bootstrap(a_plan(), listen_host=host, folder="/f")
+    (listener,) = found["static_resources"]["listeners"]
+    assert listener["address"]["socket_address"].get("ipv4_compat") is both
