@@ -89,7 +89,7 @@ async def test_raising_the_weight_moves_users_forward_alone_and_repeats_move_nob
 async def test_another_salt_draws_other_users_first(pods: tuple[Pod, Pod]) -> None:
     users = names(USER_COUNT)
     questions = [user(each) for each in users]
-    salt = "default/shop/8 100% \\1"
+    salt = "default/shop/8"
     async with routing(a_split(pods, weight=50)) as router:
         await router.split(salt=salt)
         found = versions(await ask_all(router.port, questions))

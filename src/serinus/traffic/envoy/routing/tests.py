@@ -95,7 +95,8 @@ def _has_part(test: HasPart, *, wanted: bool) -> Match:
     is_start = test.part is Part.START
     if test.text == "":
         return _known(where, _anything(where), wanted=wanted)
-    if test.left.source in _WHOLE_HEADER:
+    begins_path = test.left.source is Source.PATH and is_start and "?" not in test.text
+    if test.left.source in _WHOLE_HEADER or begins_path:
         how: Json = {"string_match": {"prefix" if is_start else "suffix": test.text}}
         return header(where.header, how, inverted=not wanted)
     if not _may_stand(test, test.left, where, test.text):
