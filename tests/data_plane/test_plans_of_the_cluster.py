@@ -88,8 +88,15 @@ def a_slice(service: str, address: str, **conditions: bool) -> dict[str, Any]:
 class Bench:
     """The cluster, both pods, and the router's port."""
 
-    def __init__(self, client: Client, pods: tuple[Pod, Pod], port: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        pods: tuple[Pod, Pod],
+        port: int,
+        server: contextlib.AsyncExitStack,
+    ) -> None:
         self.client, self.pods, self.port = client, pods, port
+        self.stop_server = server.aclose
 
     async def status(self) -> dict[str, Any]:
         found = await self.client.get(TRAFFIC_PLANS, "shop", NAMESPACE)
@@ -142,22 +149,23 @@ async def routed(client: Client, connection: Connection, port: int) -> AsyncIter
 @pytest_asyncio.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with (
-        local_server.running() as connection,
-        Client(connection) as client,
+        contextlib.AsyncExitStack() as server,
         pod("stable") as stable,
         pod("canary") as canary,
+        contextlib.AsyncExitStack() as stack,
     ):
+        connection = await server.enter_async_context(local_server.running())
+        client = await stack.enter_async_context(Client(connection))
         await client.create(CUSTOM_RESOURCE_DEFINITIONS, DEFINITION)
         for service, found in (("shop-stable", stable), ("shop-canary", canary)):
             await client.create(ENDPOINT_SLICES, a_slice(service, found.address), NAMESPACE)
         plan = a_plan(a_port(), [], [])
         for version in ("stable", "canary"):
             plan["spec"][version] = {"service": f"shop-{version}"}
-        async with asyncio.timeout(10):
-            await client.create(TRAFFIC_PLANS, plan, NAMESPACE)
+        await client.create(TRAFFIC_PLANS, plan, NAMESPACE)
         port = plan["spec"]["ports"][0]["listen"]
-        async with routed(client, connection, port):
-            yield Bench(client, (stable, canary), port)
+        await stack.enter_async_context(routed(client, connection, port))
+        yield Bench(client, (stable, canary), port, server)
 
 
 async def test_the_plan_and_its_endpoints_are_followed_and_what_is_in_force_is_told(
@@ -200,4 +208,11 @@ async def test_a_deleted_plan_changes_nothing(bench: Bench) -> None:
     await bench.split(weight=100)
     await bench.told(weightBp=10_000)
     await bench.client.delete(TRAFFIC_PLANS, "shop", NAMESPACE)
+    assert {a.version for a in await ask_all(bench.port, [user("a")] * 50)} == {"canary"}
+
+
+async def test_a_router_goes_on_without_the_api_server(bench: Bench) -> None:
+    await bench.split(weight=100)
+    await bench.told(weightBp=10_000)
+    await bench.stop_server()
     assert {a.version for a in await ask_all(bench.port, [user("a")] * 50)} == {"canary"}
