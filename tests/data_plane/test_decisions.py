@@ -84,7 +84,7 @@ def test_envoy_and_python_decide_alike(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-def test_envoy_and_python_decide_alike_10_000_times(bench: Bench) -> None:
+def test_envoy_and_python_decide_alike_5_000_times(bench: Bench) -> None:
     count = 0
 
     @given(chains, rules, st.integers(0, 10_000), questions)
@@ -100,4 +100,4 @@ def test_envoy_and_python_decide_alike_10_000_times(bench: Bench) -> None:
 
     agree()
     print(f"{count} decisions")
-    assert count >= 10_000
+    assert count >= 5_000
