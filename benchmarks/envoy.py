@@ -187,7 +187,7 @@ async def main() -> None:
         client = "wrk" if shutil.which("wrk") else "serinus load, which is the limit here"
         measure.row(f"ours / bare, by {client}", f"{ratio:.2f}", ">= 0.85")
         spent = {name: measure.median(side.cpu_us) for name, side in sides.items()}
-        measure.row("CPU of bare / ours", f"{spent['bare'] / spent['ours']:.2f}", ">= 0.85")
+        measure.row("CPU of bare / ours", f"{spent['bare'] / spent['ours']:.2f}")
 
 
 if __name__ == "__main__":
