@@ -90,8 +90,8 @@ def test_a_plan_is_read_with_its_defaults() -> None:
             "spec.canary.endpoints.http[0]: '10.0.0.1' is not ADDRESS:PORT",
         ),
         (
-            {"split": {"salt": "", "weight": 5}},
-            "spec.split.salt: is empty; write a text such as namespace/name/revision",
+            {"split": {"salt": "a", "weight": 101}},
+            "spec.split.weight: 101 is outside 0..100",
         ),
     ],
 )
