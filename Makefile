@@ -66,7 +66,7 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 	$(BIN)/python -m tests.control_plane.run
 
 bench: $(STAMP) ## Measure speed and memory
-	for name in command_line decide middleware local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in command_line decide middleware local_cluster balancer envoy envoy_weights; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.operator --rows quick --runs 2
 
 # On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.

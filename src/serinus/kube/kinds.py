@@ -51,6 +51,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Kind(
     namespaced=False,
 )
 CANARY_RELEASES = Kind("serinus.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
+TRAFFIC_PLANS = Kind("serinus.dev", "v1alpha1", "TrafficPlan", "trafficplans")
 MUTATING_ADMISSION_POLICY_BINDING_VERSIONS = tuple(
     Kind(
         "admissionregistration.k8s.io",
