@@ -10,7 +10,13 @@ from collections import Counter
 from typing import Any
 
 from tests.conformance.cluster import Cluster, Object
-from tests.conformance.manifests import CANARY_IMAGE, STABLE_IMAGE, config_map, owner_reference
+from tests.conformance.manifests import (
+    CANARY_IMAGE,
+    STABLE_IMAGE,
+    config_map,
+    deployment,
+    owner_reference,
+)
 from tests.conformance.workloads import (
     HASH,
     REVISION,
@@ -380,10 +386,13 @@ async def test_foreground_deletion_of_an_owner_takes_the_canary_although_it_has_
     cluster: Cluster,
 ) -> None:
     owner = await cluster.create("configmaps", config_map(finalizers=["example.com/hold"]))
-    await canary(cluster, replicas=1)
+    # Created with its owner and then waited for: a collector that has not heard of the reference
+    # before the deletion lets the owner wait alone.
+    owned = deployment("shop-rev2", image=CANARY_IMAGE, replicas=1)
     reference = owner_reference(owner, controller=False, blockOwnerDeletion=False)
-    body = {"metadata": {"ownerReferences": [reference]}}
-    await cluster.patch("deployments", "shop-rev2", body)
+    owned["metadata"]["ownerReferences"] = [reference]
+    await cluster.create("deployments", owned)
+    await complete(cluster, "shop-rev2")
     await cluster.delete("configmaps", "settings", propagation="Foreground")
 
     async def canary_is_gone() -> None:

@@ -328,6 +328,7 @@ async def test_a_taken_name_makes_the_hash_another_one(cluster: Cluster) -> None
 
     async def orphaned() -> None:
         assert owner_of(await cluster.get("replicasets", first)) is None
+        assert (await cluster.list("deployments")).items == []
 
     await cluster.eventually(orphaned)
     # No longer matched by the selector, so not adopted: only its name is in the way.
