@@ -10,9 +10,11 @@ import pytest
 import pytest_asyncio
 
 from serinus.errors import RefusedError
+from serinus.install.cluster import applying
 from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from tests.conformance import local_server as local
+from tests.control_plane.bench import ControlPlane
 from tests.install.commands import Serinus, admin_of
 from tests.install.helm import HELM, find_or_build
 
@@ -61,6 +63,16 @@ def connection(request: pytest.FixtureRequest) -> Connection:
         to_local: Connection = request.getfixturevalue("local_server")
         return to_local
     return admin_of(request.getfixturevalue("kubernetes"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def policy_version(kubernetes: ControlPlane) -> str:
+    """The version at which real Kubernetes serves MutatingAdmissionPolicy."""
+    async with Client(admin_of(kubernetes)) as client:
+        found = await applying.policy_version(client)
+    # Each version that is tried can do it, if only with the beta that the bench switches on.
+    assert found is not None
+    return found
 
 
 @pytest_asyncio.fixture

@@ -68,12 +68,13 @@ class Scene(msgspec.Struct, frozen=True):
 
 @pytest_asyncio.fixture(params=["everywhere, by policy", "one namespace, by field"])
 async def scene(
-    request: pytest.FixtureRequest, kubernetes: ControlPlane, tmp_path: Path
+    request: pytest.FixtureRequest, kubernetes: ControlPlane, policy_version: str, tmp_path: Path
 ) -> AsyncIterator[Scene]:
     admin, name = admin_of(kubernetes), f"rights-{next(_numbers)}"
     everywhere = request.param == "everywhere, by policy"
     settings = Settings(
         hold=Hold.POLICY if everywhere else Hold.FIELD,
+        policy_version=policy_version,
         watch_namespaces=() if everywhere else (name,),
     )
     async with Client(admin) as client:

@@ -23,7 +23,7 @@ import yaml
 import serinus
 from scripts import controller_requirements, generate_install, helm_values, krew
 from serinus.errors import AlreadyExists, RefusedError
-from serinus.install import manifests
+from serinus.install import manifests, policy
 from serinus.install.kinds import shown
 from serinus.install.settings import NAMESPACE, Hold, Settings
 from serinus.kube.client import Client
@@ -37,7 +37,14 @@ from tests.install.waiting import until
 from tests.tidy import sources
 
 DEPLOY = generate_install.DEPLOY
-WITH_POLICIES = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
+
+
+def serving_policies(version: str) -> str:
+    """Return the option that says at which version the cluster serves MutatingAdmissionPolicy."""
+    return f"--api-versions={policy.GROUP}/{version}/MutatingAdmissionPolicy"
+
+
+WITH_POLICIES = serving_policies("v1")
 
 
 def by_name(objects: Sequence[Object]) -> dict[str, Object]:
@@ -190,7 +197,7 @@ async def test_the_chart_renders_another_namespace_and_a_service_monitor(helm: H
         ([], {"hold": Hold.FIELD}),
         (["--set=hold=policy"], {}),
         ([WITH_POLICIES, "--set=hold=field"], {"hold": Hold.FIELD}),
-        ([WITH_POLICIES.replace("/v1/", "/v1beta1/")], {"policy_version": "v1beta1"}),
+        ([serving_policies("v1beta1")], {"policy_version": "v1beta1"}),
     ],
     ids=["auto without policies", "policy", "field", "an older cluster"],
 )
@@ -270,14 +277,17 @@ async def checked(kubectl: Kubectl, objects: Sequence[Object]) -> None:
         assert "Warning" not in said
 
 
-async def test_the_api_server_takes_what_is_installed(kubectl: Kubectl) -> None:
-    await checked(kubectl, list(made().values()))
-    await checked(kubectl, list(made(watch_namespaces=("shop",)).values()))
-    await checked(kubectl, list(made(controller=False).values()))
+async def test_the_api_server_takes_what_is_installed(
+    kubectl: Kubectl, policy_version: str
+) -> None:
+    for choices in ({}, {"watch_namespaces": ("shop",)}, {"controller": False}):
+        await checked(kubectl, list(made(policy_version=policy_version, **choices).values()))
 
 
-async def test_the_api_server_takes_what_the_chart_renders(kubectl: Kubectl, helm: Helm) -> None:
-    await checked(kubectl, await helm.template(WITH_POLICIES))
+async def test_the_api_server_takes_what_the_chart_renders(
+    kubectl: Kubectl, helm: Helm, policy_version: str
+) -> None:
+    await checked(kubectl, await helm.template(serving_policies(policy_version)))
     await checked(kubectl, await helm.template('--set-json=watchNamespaces=["shop"]'))
 
 

@@ -37,13 +37,14 @@ def admin(kubernetes: ControlPlane) -> Connection:
 
 
 @pytest_asyncio.fixture
-async def cluster(admin: Connection) -> AsyncIterator[HttpCluster]:
+async def cluster(admin: Connection, policy_version: str) -> AsyncIterator[HttpCluster]:
     """A namespace with the Deployment `shop`, complete and managed, and the policies in force."""
     namespace, warnings = f"hold-{next(_numbers)}", list[str]()
+    policies = policy.objects(Settings(policy_version=policy_version))
     async with Client(admin, on_warning=warnings.append) as client:
         await client.create(NAMESPACES, {"metadata": {"name": namespace}})
         cluster = HttpCluster(client, namespace, warnings)
-        for manifest in policy.objects(Settings()):
+        for manifest in policies:
             await client.apply(kind_of(manifest), manifest, field_manager="serinus-install")
         await cluster.create("deployments", deployment())
         await complete(cluster)
@@ -52,7 +53,7 @@ async def cluster(admin: Connection) -> AsyncIterator[HttpCluster]:
         try:
             yield cluster
         finally:
-            for manifest in reversed(policy.objects(Settings())):
+            for manifest in reversed(policies):
                 await client.delete(kind_of(manifest), manifest["metadata"]["name"])
             await cluster.close()
 
