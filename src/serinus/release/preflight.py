@@ -182,6 +182,16 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
                 "no pod would start again",
             )
         )
+    pod = target["spec"]["template"]["spec"]
+    probed = any(c.get("readinessProbe") for c in pod["containers"])
+    if not (probed or pod.get("readinessGates")):
+        found.append(
+            Finding(
+                "NoReadinessProbe",
+                f"no container of Deployment {spec.target} has a readinessProbe: a canary pod gets "
+                "requests as soon as its process starts, also one that crashes or does not listen",
+            )
+        )
     name = canary_name(target, around.replica_sets)
     mark = shorten(spec.target, LABEL_VALUE_MAX)
     taken = [

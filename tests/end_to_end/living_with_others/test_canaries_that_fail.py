@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -62,13 +63,32 @@ async def test_an_image_that_is_not_there_aborts_the_release(shop: Shop) -> None
     assert "none followed within 5 s" in words
 
 
-async def test_a_container_that_crashes_again_and_again_aborts_the_release(shop: Shop) -> None:
+async def crashing(shop: Shop, *, probed: bool) -> None:
+    """Have a template held whose container ends as soon as it starts."""
     await shop.open(progressDeadlineSeconds=5)
     # Held since this release, so that a template changed by hand waits for its trial.
     await shop.release(CANARY, *HALF)
     await shop.serinus("promote", "shop")
-    crash = {"name": "web", "command": ["sh", "-c", "exit 1"]}
+    crash: dict[str, Any] = {"name": "web", "command": ["sh", "-c", "exit 1"]}
+    if probed:
+        crash["readinessProbe"] = {"httpGet": {"port": 80}}
     patch = {"spec": {"template": {"spec": {"containers": [crash]}}}}
     await shop.kubectl("patch", "deployment", "shop", "-p", json.dumps(patch))
+
+
+async def test_a_container_that_crashes_again_and_again_aborts_the_release(shop: Shop) -> None:
+    await crashing(shop, probed=True)
     words = await aborts(shop, stable="1.8.0")
     assert "none followed within 5 s" in words
+
+
+async def test_without_a_probe_a_crashing_container_is_warned_of_and_aborts_the_release(
+    shop: Shop,
+) -> None:
+    await crashing(shop, probed=False)
+    # Kubernetes takes such a pod for ready while its process lives, so requests may meet it.
+    done = await shop.try_("serinus", "release", "shop", *HALF)
+    assert done.code == 1
+    assert "no container of Deployment shop has a readinessProbe" in done.stderr
+    assert (await shop.status())["phase"] == "Aborted"
+    assert await shop.images() == {CANARY: 3}

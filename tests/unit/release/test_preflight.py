@@ -20,9 +20,11 @@ def a_service(name: str = "shop", **spec: Any) -> Object:
 
 
 def a_deployment(name: str = "shop", **spec: Any) -> Object:
+    probed = {"name": "web", "readinessProbe": {"httpGet": {"port": 80}}}
+    template = {"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [probed]}}
     return {
         "metadata": {"name": name, "uid": f"uid-{name}"},
-        "spec": {"replicas": 3, "template": {"metadata": {"labels": {"app": "shop"}}}, **spec},
+        "spec": {"replicas": 3, "template": template, **spec},
     }
 
 
@@ -144,6 +146,27 @@ def test_a_deployment_without_history_is_told_of() -> None:
     found = the_one(around(target=a_deployment(revisionHistoryLimit=0)))
     assert (found.reason, found.blocking) == ("NoHistory", False)
     assert "revisionHistoryLimit: 0: scaled to zero while held, no pod would start" in found.message
+
+
+def test_pods_that_nothing_asks_whether_they_are_ready_are_told_of() -> None:
+    blind = a_deployment()
+    blind["spec"]["template"]["spec"] = {"containers": [{"name": "web"}, {"name": "log"}]}
+    found = the_one(around(target=blind))
+    assert (found.reason, found.blocking) == ("NoReadinessProbe", False)
+    assert "gets requests as soon as its process starts" in found.message
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"containers": [{"name": "log"}, {"name": "web", "readinessProbe": {"grpc": {}}}]},
+        {"containers": [{"name": "web"}], "readinessGates": [{"conditionType": "warm"}]},
+    ],
+)
+def test_one_probe_or_gate_is_enough_to_say_nothing(pod: Object) -> None:
+    target = a_deployment()
+    target["spec"]["template"]["spec"] = pod
+    assert findings(a_spec("25"), around(target=target)) == ()
 
 
 def test_the_name_of_the_canary_must_be_free_or_ours() -> None:

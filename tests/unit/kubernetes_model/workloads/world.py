@@ -258,6 +258,7 @@ def a_container(image: str) -> dict[str, Any]:
         "name": "web",
         "image": image,
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "readinessProbe": {"tcpSocket": {"port": 8080}},
     }
 
 
