@@ -12,7 +12,7 @@ from serinus.assignment.bucket import bucket
 from serinus.load.report import z_score
 from tests.data_plane.asking import Answer, Question, ask, ask_all, user
 from tests.data_plane.pods import Pod, pod
-from tests.data_plane.router import Router, a_plan, a_port, routing
+from tests.data_plane.router import a_plan, a_port, routing
 
 SALT = "default/shop/7"
 USER_COUNT = 1_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from serinus.rules import reading
@@ -56,28 +57,37 @@ class Absence(enum.Enum):
     """Two values do not say which of them the user is."""
 
 
-def read(request: Request, source: IdentitySource) -> str | Absence:
-    """Return who the user is by this source, or why it does not say.
+def reader(source: IdentitySource) -> Callable[[Request], str | Absence]:
+    """Return what says who the user is by this source, or why it does not.
 
     A header with a comma counts as repeated: a proxy on the way may have joined two lines of it.
     """
     match source.kind:
         case IdentityKind.HEADER:
-            found = reading.header(request.headers, source.name)
-            if found is not None and "," in found:
-                return Absence.REPEATED
+            return lambda request: _one_value(reading.header(request.headers, source.name))
         case IdentityKind.SOURCE_ADDRESS:
-            address = reading.address(request.source_address)
-            found = None if address is None else str(address)
-        case _:
-            cookies = source.kind is IdentityKind.COOKIE
-            pairs = (
-                reading.cookies(request.headers) if cookies else reading.parameters(request.query)
-            )
-            values = [value for name, value in pairs if name == source.name]
-            if len(values) > 1:
-                return Absence.REPEATED
-            found = values[0] if values else None
+            return _address
+        case IdentityKind.COOKIE:
+            return lambda request: _only(reading.cookies(request.headers), source.name)
+        case IdentityKind.QUERY:
+            return lambda request: _only(reading.parameters(request.query), source.name)
+
+
+def _one_value(found: str | None) -> str | Absence:
     if found is None:
         return Absence.MISSING
+    if "," in found:
+        return Absence.REPEATED
     return found or Absence.EMPTY
+
+
+def _address(request: Request) -> str | Absence:
+    found = reading.address(request.source_address)
+    return Absence.MISSING if found is None else str(found)
+
+
+def _only(pairs: Iterator[tuple[str, str]], wanted: str) -> str | Absence:
+    values = [value for name, value in pairs if name == wanted]
+    if not values:
+        return Absence.MISSING
+    return values[0] or Absence.EMPTY if len(values) == 1 else Absence.REPEATED

@@ -13,7 +13,8 @@ from serinus.assignment.identity import Absence, IdCookie, IdentityKind, Identit
 from serinus.assignment.intervals import TOTAL_BP, Interval, Version, allocate, owner
 from serinus.errors import InvariantViolation
 from serinus.rules.evaluation import question
-from serinus.rules.tree import Destination, Request, Rule
+from serinus.rules.tree import Destination, Request, Rule, Source
+from serinus.rules.walk import attributes_of
 
 TAG_HEADER = "x-serinus-version"
 """What tells inner hops which version was chosen."""
@@ -43,6 +44,20 @@ class Split:
     def intervals(self) -> tuple[Interval, ...]:
         """Return who owns which buckets."""
         return allocate(self.weight_bp)
+
+    @property
+    def header_names(self) -> frozenset[str]:
+        """Return the headers that a decision may read, in lower case."""
+        found = {s.name for s in self.sources if s.kind is IdentityKind.HEADER}
+        if any(source.kind is IdentityKind.COOKIE for source in self.sources):
+            found.add("cookie")
+        for rule in self.rules:
+            for attribute in attributes_of(rule.when):
+                if attribute.source is Source.HEADER:
+                    found.add(attribute.key[0])
+                elif attribute.source is Source.COOKIE:
+                    found.add("cookie")
+        return frozenset(found)
 
     @property
     def sources(self) -> tuple[IdentitySource, ...]:
@@ -91,9 +106,11 @@ class Assignment:
 
     def __init__(self, split: Split) -> None:
         self.split = split
-        self._rules = [(rule.name, question(rule.when), rule.to) for rule in split.rules]
+        self._rules = [
+            (question(rule.when), rule.name, _VERSIONS.get(rule.to)) for rule in split.rules
+        ]
         self._intervals = split.intervals
-        self._sources = split.sources
+        self._sources = [(source, identity.reader(source)) for source in split.sources]
 
     def decide(self, request: Request, new_id: Callable[[], str]) -> Decision:
         """Return the version for this request.
@@ -101,27 +118,29 @@ class Assignment:
         `new_id` is called only for a user whom nobody knows; its ids must not be guessable.
         """
         hit: str | None = None
-        for name, hits, to in self._rules:
+        for hits, name, version in self._rules:
             if hits(request):
-                if to is not Destination.PERCENTAGE:
-                    return Decision(_VERSIONS[to], Basis.RULE, name)
+                if version is not None:
+                    return Decision(version, _RULE, name)
                 hit = name
                 break
         return self._by_bucket(request, new_id, hit)
 
     def _by_bucket(self, request: Request, new_id: Callable[[], str], hit: str | None) -> Decision:
         passed: tuple[tuple[IdentitySource, Absence], ...] = ()
-        for source in self._sources:
-            user = identity.read(request, source)
+        for source, read in self._sources:
+            user = read(request)
             if isinstance(user, str):
                 number = bucket(user, self.split.salt)
                 version = owner(self._intervals, number)
-                return Decision(version, Basis.BUCKET, hit, user, source, number, passed)
+                return Decision(version, _BUCKET, hit, user, source, number, passed)
             passed = (*passed, (source, user))
         user = new_id()
         number = bucket(user, self.split.salt)
         version = owner(self._intervals, number)
-        return Decision(version, Basis.CHANCE, hit, user, None, number, passed)
+        return Decision(version, _CHANCE, hit, user, None, number, passed)
 
 
+# A member of an Enum is looked up in Python code, which a decision has no time for.
+_RULE, _BUCKET, _CHANCE = Basis.RULE, Basis.BUCKET, Basis.CHANCE
 _VERSIONS = {Destination.CANARY: Version.CANARY, Destination.STABLE: Version.STABLE}

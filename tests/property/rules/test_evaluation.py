@@ -12,6 +12,7 @@ from serinus.rules import reading, tree
 from serinus.rules.evaluation import question
 from serinus.rules.printing import text_of
 from serinus.rules.tree import Predicate, Request
+from serinus.rules.walk import tests_of
 from tests.property.rules import strategies
 
 
@@ -29,15 +30,6 @@ def context(request: Request) -> dict[str, Any]:
     }
     now = dt.datetime.fromtimestamp(request.now_ms / 1000, dt.UTC)
     return {"request": {k: v for k, v in known.items() if v is not None}, "now": now}
-
-
-def asked_by(predicate: Predicate) -> list[Predicate]:
-    match predicate:
-        case tree.Not(part):
-            return asked_by(part)
-        case tree.And(parts) | tree.Or(parts):
-            return [found for part in parts for found in asked_by(part)]
-    return [predicate]
 
 
 def by_cel(predicate: Predicate, request: Request) -> bool | None:
@@ -69,7 +61,7 @@ def is_plain_cel(test: Predicate) -> bool:
 def test_a_rule_is_true_false_or_unknown_where_its_text_is_so_in_cel(
     predicate: Predicate, request: Request
 ) -> None:
-    assume(all(map(is_plain_cel, asked_by(predicate))))
+    assume(all(map(is_plain_cel, tests_of(predicate))))
     assert question(predicate)(request) == by_cel(predicate, request), text_of(predicate)
 
 

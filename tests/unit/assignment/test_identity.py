@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.assignment.identity import Absence, IdentityKind, IdentitySource, read
+from serinus.assignment.identity import Absence, IdentityKind, IdentitySource, reader
 from serinus.rules.tree import Request
 
 HEADER = IdentitySource(IdentityKind.HEADER, "x-user")
@@ -44,4 +44,4 @@ ADDRESS = IdentitySource(IdentityKind.SOURCE_ADDRESS)
 def test_a_source_says_who_the_user_is_or_why_it_does_not(
     source: IdentitySource, request_: dict[str, Any], expected: str | Absence
 ) -> None:
-    assert read(Request(**request_), source) == expected
+    assert reader(source)(Request(**request_)) == expected

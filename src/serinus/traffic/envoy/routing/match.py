@@ -41,14 +41,14 @@ class Match(msgspec.Struct, frozen=True):
         )
 
     def to_json(self) -> Json:
-        """Return the match of a route; an empty prefix also matches `OPTIONS *`."""
+        """Return the match of a route."""
         parts = {
             "headers": self.headers,
             "cookies": self.cookies,
             "query_parameters": self.parameters,
             "filter_state": self.computed,
         }
-        return {"prefix": "", **{name: list(part) for name, part in parts.items() if part}}
+        return {"prefix": "/", **{name: list(part) for name, part in parts.items() if part}}
 
 
 EVERYTHING = Match()

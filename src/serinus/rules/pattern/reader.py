@@ -1,19 +1,11 @@
-r"""Patterns that Python's `re` and RE2 read alike, and that neither takes long for.
-
-A pattern is found anywhere in a text. Known: characters, `.`, classes, `\d \w \s` and their opposites,
-`\b`, `^`, `$`, groups, `|`, `* + ? {n} {n,} {n,m}` and their lazy forms, and `(?i)` in front, for ASCII
-letters. All else is refused: what RE2 has not (look-around, back-references), what the two read
-otherwise (`\Z`, `\B`, flags, names), and repetitions for which `re` may take exponential time
-(docs/adr/0022).
-"""
+"""One pass over a pattern: what is known becomes a piece, all else is refused."""
 
 from __future__ import annotations
 
-import functools
 import re
 
-from serinus.rules import pieces
-from serinus.rules.pieces import Piece, Ranges
+from serinus.rules.pattern import pieces
+from serinus.rules.pattern.pieces import Piece, Ranges
 
 REPETITION_MAX = 1_000
 """RE2's own limit, also for repetitions inside each other."""
@@ -38,22 +30,9 @@ class PatternError(ValueError):
         super().__init__(problem)
 
 
-@functools.lru_cache(maxsize=1_024)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the pattern for Python; use its `search`.
+class Reader:
+    """Read one pattern."""
 
-    Raises:
-        PatternError: the pattern is not one of those that both engines read alike.
-    """
-    return re.compile(_Reader(pattern).whole().python, re.ASCII)
-
-
-def for_re2(pattern: str) -> str:
-    """Return the same pattern for RE2 with its default options; look for it anywhere in the text."""
-    return _Reader(pattern).whole().re2
-
-
-class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._depth = 0
@@ -61,6 +40,7 @@ class _Reader:
         self._position = 4 if self._folds else 0
 
     def whole(self) -> Piece:
+        """Return the pattern as one piece, or raise a PatternError."""
         found = self._alternatives()
         if self._position < len(self._pattern):
             raise self._wrong("')' closes no group; write \\) for the character")
