@@ -10,9 +10,10 @@ from serinus.kubernetes_model import quantity
 from serinus.release.holding import OFF, OUR_MANAGER, apply_owners, label_of
 from serinus.release.model import SetWeight, Spec
 from serinus.release.observation import Finding, HoldBy
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
+from serinus.release.render import CANARY_OF_LABEL, canary_name
 from serinus.release.words import counted
-from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
+from serinus.traffic.plan import WEIGHT_BP_MAX, Live, Manifest, RouterParts, TrafficPlan
 from serinus.traffic.replica_ratio import (
     SURGE_WEIGHT_BP_MAX,
     base_selector,
@@ -22,6 +23,7 @@ from serinus.traffic.replica_ratio import (
     selects,
 )
 from serinus.traffic.router import Mode
+from serinus.traffic.write import ObjectRef
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -39,6 +41,12 @@ class Surroundings(msgspec.Struct, frozen=True):
     """N, also while stable is held below it."""
     surge: bool
     hold_by: HoldBy = HoldBy.FIELD
+    parts: RouterParts = RouterParts()
+
+    @property
+    def live(self) -> Live:
+        """Return what a router reads."""
+        return Live(self.service, self.slices, self.pods, self.target, self.parts)
 
 
 def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
@@ -48,9 +56,23 @@ def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
         *_target(spec, around),
         *_weights(spec, around),
         *_autoscalers(spec, around),
-        *not_narrowable(around),
+        *_router(spec, around),
     ]
     return tuple(sorted(found, key=lambda f: not f.blocking))
+
+
+def is_narrowable(spec: Spec, around: Surroundings) -> bool:
+    """Tell whether 0 and 100 % are exact here."""
+    return not spec.routed_by.capabilities.weights_follow_replicas or not not_narrowable(around)
+
+
+def _router(spec: Spec, around: Surroundings) -> list[Finding]:
+    """Return what the router itself has to say of this place."""
+    router = spec.routed_by
+    if router.capabilities.weights_follow_replicas:
+        return not_narrowable(around)
+    obstacles = router.obstacles(TrafficPlan.split("", "", 0), around.live, around.services)
+    return [Finding(o.reason, o.message, blocking=o.blocking) for o in obstacles]
 
 
 def not_narrowable(around: Surroundings) -> list[Finding]:
@@ -117,11 +139,15 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
     labels = around.target["spec"]["template"].get("metadata", {}).get("labels") or {}
     if service is None:
         return [Finding("ServiceMissing", f"Service {spec.service} is not there", blocking=True)]
+    router = spec.routed_by
+    wanted = dict(router.owners_selector(around.live))
+    service = {**service, "spec": {**service["spec"], "selector": wanted}}
     if not selects(service, labels):
         why = other_pods(service, spec.target)
         return [Finding("ServiceDoesNotSelect", why, blocking=True)]
     found = []
-    if service["spec"].get("sessionAffinity") == "ClientIP":
+    by_connection = router.capabilities.weights_follow_replicas
+    if by_connection and service["spec"].get("sessionAffinity") == "ClientIP":
         found.append(
             Finding(
                 "SessionAffinity",
@@ -130,10 +156,13 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
                 blocking=not spec.allow_coarse,
             )
         )
+    meta = service["metadata"]
+    reads = router.reads(ObjectRef("v1", "Service", meta.get("namespace", ""), meta["name"]))
+    known = {spec.service, *reads.services}
     others = [
         s["metadata"]["name"]
         for s in around.services
-        if s["metadata"]["name"] != spec.service and selects(s, labels)
+        if s["metadata"]["name"] not in known and selects(s, labels)
     ]
     if others:
         found.append(
@@ -214,7 +243,9 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
 
 def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
     n = around.replica_count
-    found = []
+    found: list[Finding] = []
+    if not spec.routed_by.capabilities.weights_follow_replicas:
+        return found
     if spec.mode is Mode.CONSTANT and n == 1 and not around.surge:
         found.append(
             Finding(
@@ -238,6 +269,8 @@ def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
 def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
     """Return why `n` replicas cannot express a weight, and what could; empty when they can."""
     asked = f"{weight_bp / 100:g} %"
+    if not spec.routed_by.capabilities.weights_follow_replicas:
+        return ""
     if spec.mode is Mode.SURGE and SURGE_WEIGHT_BP_MAX < weight_bp < WEIGHT_BP_MAX:
         return (
             f"{asked} is more than Surge mode reaches (50 %, as many canary pods as stable ones): "
@@ -282,7 +315,7 @@ def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Find
     weights = [s.weight_bp for s in spec.steps if isinstance(s, SetWeight)]
     most = max(
         (
-            capacity(n, w, mode=spec.mode, surge=around.surge).canary
+            spec.routed_by.capacity(n, w, mode=spec.mode, surge=around.surge).canary
             for w in weights
             if w <= SURGE_WEIGHT_BP_MAX or w == WEIGHT_BP_MAX
         ),

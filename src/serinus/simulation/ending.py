@@ -11,7 +11,7 @@ from serinus.simulation.example import NAME
 from serinus.simulation.simulation import Simulation
 from serinus.simulation.watch import Trouble, Violation
 from serinus.simulation.world import World, image_of
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
+from serinus.traffic.pods import HASH_LABEL, is_ready
 
 SILENT_MS = 3_600_000
 SILENT_COUNT = 3

@@ -16,7 +16,7 @@ from serinus.simulation.cache import PLURALS
 from serinus.simulation.example import NAME, NEW, OLD, THIRD
 from serinus.simulation.watch import Trouble
 from serinus.simulation.world import a_deployment, a_service, a_template, image_of
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 if TYPE_CHECKING:
     from serinus.simulation.simulation import Simulation

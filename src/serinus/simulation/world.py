@@ -30,7 +30,7 @@ from serinus.release.model import Command, CommandVerb, Status
 from serinus.release.revision import fingerprint
 from serinus.simulation.example import NAME, NAMESPACE, NEW, OLD, Example
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 START_MS: Instant = 1_700_000_000_000
 STEP_COUNT_MAX = 3_000

@@ -12,7 +12,7 @@ from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.decide import decide
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.revision import RESTARTED_AT
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
 from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of

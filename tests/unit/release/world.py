@@ -30,7 +30,7 @@ from serinus.release.model import Command, CommandVerb, Phase, Spec, Status, Ste
 from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 from serinus.traffic.write import ObjectRef, Write
 from tests.unit.kubernetes_model.workloads.world import World, a_deployment, a_template, image_of
 

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from serinus.errors import UnknownName
 from serinus.traffic import registry
 from serinus.traffic.plan import Backend, Live, Role, RouteState, TrafficPlan
+from serinus.traffic.pods import HASH_LABEL, is_ready
 from serinus.traffic.replica_ratio import (
-    HASH_LABEL,
     ReplicaRatio,
     base_selector,
-    is_ready,
     narrowed_to,
     ready_endpoint_count,
     selects,

@@ -11,7 +11,8 @@ from serinus.release.model import Phase, Spec, Status
 from serinus.release.observation import Observation, ReplicaSet
 from serinus.release.words import counted
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready, narrowed_to
+from serinus.traffic.pods import is_ready
+from serinus.traffic.replica_ratio import narrowed_to
 
 
 class Branch(msgspec.Struct):

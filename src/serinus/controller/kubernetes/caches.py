@@ -22,13 +22,24 @@ from serinus.kube.kinds import Kind
 from serinus.release.holding import HOLD_POLICY
 from serinus.release.model import Spec
 from serinus.release.observation import HoldBy
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
-from serinus.traffic.plan import Manifest
+from serinus.release.render import CANARY_OF_LABEL, canary_name
+from serinus.traffic.envoy.in_cluster.place import ROUTER_LABEL
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
+from serinus.traffic.plan import Manifest, RouterParts
 from serinus.traffic.replica_ratio import base_selector
+from serinus.traffic.write import ObjectRef
 
 SYNC_TIMEOUT_MS = 20_000
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+ROUTER_KINDS = (
+    kinds.TRAFFIC_PLANS,
+    kinds.SERVICE_ACCOUNTS,
+    kinds.ROLES,
+    kinds.ROLE_BINDINGS,
+    kinds.POD_DISRUPTION_BUDGETS,
+)
+"""Of which only what is marked as a router's is followed."""
 _ANY = ""
 """The key of a selector that names no pair: it may match anything."""
 
@@ -51,6 +62,8 @@ class Caches:
         self._setting = CacheSetting(changes=self.changes)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._selected_pods: dict[str, Cache[Any]] = {}
+        self._router_kinds: dict[str, Kind] = {}
+        """Which kinds of routers' objects are followed, by name; none before a router is met."""
 
     async def __aenter__(self) -> Self:
         open_ = self._open
@@ -64,7 +77,8 @@ class Caches:
         if self._shared:
             self._pods = open_(kinds.PODS, _label_keys)
             open_(kinds.LEASES, _label_keys, record.RECORD_SELECTOR)
-        optional = {kinds.HORIZONTAL_POD_AUTOSCALERS, kinds.CANARY_RELEASES}
+            self._open_router_kinds()
+        optional = {kinds.HORIZONTAL_POD_AUTOSCALERS, kinds.CANARY_RELEASES, *ROUTER_KINDS}
         try:
             await asyncio.gather(
                 self._find_policy(),
@@ -125,6 +139,7 @@ class Caches:
         target = self.get(kinds.DEPLOYMENTS, namespace, spec.target)
         service = self.get(kinds.SERVICES, namespace, spec.service) if spec.service else None
         slices = self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={spec.service}")
+        parts = await self._parts(namespace, spec)
         mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
         canaries = self._deployments.get(namespace, mark)
         if target is None:
@@ -133,6 +148,7 @@ class Caches:
                 service=service,
                 deployments=tuple(canaries),
                 slices=tuple(slices),
+                parts=parts,
             )
         labels = target["spec"]["template"].get("metadata", {}).get("labels") or {}
         selector = target["spec"]["selector"]
@@ -147,7 +163,40 @@ class Caches:
             slices=tuple(slices),
             autoscalers=tuple(self._autoscalers.get(namespace, spec.target)),
             hold_by=self.hold_by,
+            parts=parts,
         )
+
+    async def _parts(self, namespace: str, spec: Spec) -> RouterParts:
+        """Return what the router of a release has here, and reads."""
+        reads = spec.routed_by.reads(ObjectRef("v1", "Service", namespace, spec.service))
+        if not reads.objects:
+            return RouterParts()
+        if not self._shared and not self._router_kinds:
+            self._open_router_kinds()
+            await asyncio.gather(*(self._synced(k, set(ROUTER_KINDS)) for k in ROUTER_KINDS))
+        by_name = {kind.kind: kind for kind in self._caches}
+        found = [
+            (ref.kind, seen)
+            for ref in reads.objects
+            if ref.kind in by_name
+            and (seen := self.get(by_name[ref.kind], namespace, ref.name)) is not None
+        ]
+        slices = [
+            each
+            for name in reads.services
+            for each in self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={name}")
+        ]
+        return RouterParts(
+            objects=tuple(found),
+            slices=tuple(slices),
+            pods=await self.pods(namespace, {"matchLabels": dict(reads.pod_labels)}),
+            unserved=tuple(sorted({r.kind for r in reads.objects} - by_name.keys())),
+        )
+
+    def _open_router_kinds(self) -> None:
+        for kind in ROUTER_KINDS:
+            self._open(kind, _label_keys, ROUTER_LABEL)
+            self._router_kinds[kind.kind] = kind
 
     async def everything(self, namespace: str, service: str = "") -> Snapshot:
         """Return a whole namespace, with the endpoints of one Service."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from serinus import errors
 from serinus.controller.kubernetes import record
-from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.caches import ROUTER_KINDS, Caches
 from serinus.controller.kubernetes.own_writes import OwnWrites
 from serinus.controller.kubernetes.place import Place
 from serinus.controller.kubernetes.records import records
@@ -28,7 +28,7 @@ _PATCHES = {
 }
 _KINDS = {
     (kind.api_version, kind.kind): kind
-    for kind in (kinds.SERVICES, kinds.DEPLOYMENTS, kinds.REPLICA_SETS)
+    for kind in (kinds.SERVICES, kinds.DEPLOYMENTS, kinds.REPLICA_SETS, *ROUTER_KINDS)
 }
 
 

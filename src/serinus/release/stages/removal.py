@@ -11,8 +11,7 @@ from serinus.release.observation import Target
 from serinus.release.stages import hold
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import full_count, give_back, staying_count
-from serinus.release.stages.route import follow, plan_for, standing_elsewhere
-from serinus.traffic.plan import TrafficPlan
+from serinus.release.stages.route import follow, plan_for, rest_plan, standing_elsewhere
 
 
 def given_up(draft: Draft) -> None:
@@ -20,7 +19,7 @@ def given_up(draft: Draft) -> None:
     target = draft.target
     draft.set(revision=target.template, generation=target.generation)
     if draft.status.phase is Phase.ABORTED and draft.obs.canary is None:
-        draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+        draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
         return
     draft.set(phase=Phase.ABORTING)
     # It may have been let go for a rolling update that has not begun.
@@ -82,7 +81,9 @@ def remove(draft: Draft) -> bool:
             return False
         if not give_back(draft):
             return False
-        route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
+        route = follow(obs, rest_plan(obs, stable.hash), draft.now)
+        if route.shown is None and route.waiting is not None:
+            draft.wait(Reason(route.waiting.reason), route.waiting.message)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
         return not route.actions and (route.shown is not None or obs.live.service is None)
@@ -90,7 +91,7 @@ def remove(draft: Draft) -> bool:
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
     if target.replica_count == 0:
-        plan = TrafficPlan.at_rest(stable.hash)
+        plan = rest_plan(obs, stable.hash)
     if obs.live.service is not None and not draft.follow(follow(obs, plan, draft.now)):
         return False
     draft.set(weight_bp=0)
