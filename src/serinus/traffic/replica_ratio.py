@@ -158,6 +158,10 @@ class ReplicaRatio:
         ready = [hash_of(pod) for pod in live.pods if is_ready(pod)]
         return revision is not None and revision not in ready and bool(ready)
 
+    def words_of(self, live: Live, pod: str) -> str:  # noqa: ARG002 - it has no pods of its own
+        """Return nothing."""
+        return ""
+
     def in_force_bp(self, live: Live, canary_revision: str, revisions: Set[str]) -> int:
         """Return the share of ready endpoints."""
         narrowed = self.sole_revision(live)

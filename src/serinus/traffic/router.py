@@ -122,3 +122,7 @@ class Router(Protocol):
     def in_force_bp(self, live: Live, canary_revision: str, revisions: Set[str]) -> int:
         """Return the share that the canary gets by now."""
         ...
+
+    def words_of(self, live: Live, pod: str) -> str:
+        """Say for people what a pod of the router has in force."""
+        ...

@@ -15,7 +15,7 @@ from serinus import errors
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.api.text import parse_steps
-from serinus.controller.over_model import port
+from serinus.controller.over_model import port, routers
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.kubernetes_model.kinds import (
@@ -61,6 +61,8 @@ class ReleaseWorld(World):
         self.after_each_change: Callable[[], None] = lambda: None
         self.forgotten = False
         self.hold_by = HoldBy.FIELD
+        self.answering = True
+        """Whether routers answer their plans."""
         self._command_count = 0
         self.stored = Stored(Release("shop", "default", spec or a_spec()), "1")
         self.apply(a_deployment(replicas=replicas, **deployment))
@@ -200,8 +202,12 @@ class ReleaseWorld(World):
             moves = self.moves()
             if not moves:
                 self.wake_at = self.controllers.run(self.now)
-                if not self.controllers.pending and not self.moves():
-                    return
+                if self.controllers.pending or self.moves():
+                    continue
+                if self.answering and routers.answer(self.cluster, "default", self.now):
+                    self.after_each_change()
+                    continue
+                return
                 continue
             moves[0]()
         raise AssertionError("the cluster does not come to rest")

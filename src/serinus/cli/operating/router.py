@@ -1,4 +1,4 @@
-"""The verbs `router`: what a router's pod runs."""
+"""The verbs `router`: take routers out, and what a router's pod runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from serinus.cli.options import ClusterOptions, with_cluster
 
 app = typer.Typer(help="Routers in front of a Service.", no_args_is_help=True)
 
@@ -87,3 +89,26 @@ def agent(
         sys.stderr.flush()
 
     run_async(serve(connection, settings, say))
+
+
+def remove(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The Deployment: NAME or deployment/NAME.")
+    ],
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout", metavar="TIME", help="Give up waiting after it.", show_default=False
+        ),
+    ] = None,
+    *,
+    options: ClusterOptions,
+) -> None:
+    """Point the Service to its pods again, let clients leave the routers, and remove them."""
+    from serinus.cli.operating import router_removal
+    from serinus.cli.session import run_async
+
+    run_async(router_removal.remove(name, options, limit=timeout))
+
+
+app.command("remove", epilog="Example: serinus router remove shop")(with_cluster(remove))

@@ -136,6 +136,19 @@ class Envoy(msgspec.Struct, frozen=True):
         known = [each for each in listed if each in revisions]
         return WEIGHT_BP_MAX * known.count(canary_revision) // len(known) if known else 0
 
+    def words_of(self, live: Live, pod: str) -> str:
+        """Say which share a router has in force, and whether it is the plan's."""
+        place = Place.of(live)
+        ready = any(p["metadata"]["name"] == pod and is_ready(p) for p in live.parts.pods)
+        answer = None if place is None else answers(place).get(pod)
+        if answer is None:
+            return "Ready, it has not answered yet" if ready else "not ready"
+        plan = None if place is None else place.plan
+        newest = 0 if plan is None else plan["metadata"].get("generation", 0)
+        late = "" if answer.in_force_generation == newest else ", an older plan"
+        problem = f": {answer.problem}" if answer.problem else ""
+        return f"canary {answer.weight_bp / 100:g} % in force{late}{problem}"
+
     def obstacles(
         self, plan: TrafficPlan, live: Live, services: Sequence[Manifest]
     ) -> tuple[Obstacle, ...]:
