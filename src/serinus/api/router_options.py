@@ -31,7 +31,7 @@ class Routing(msgspec.Struct, frozen=True):
 
 def decode(wire: v1alpha1.Router, problems: list[str]) -> Routing:
     """Return the options; what is wrong with them goes to `problems`."""
-    if wire.replica_ratio is not None and wire.type != "ReplicaRatio":
+    if wire.replica_ratio is not None and wire.type == "Envoy":
         problems.append(f"spec.router.replicaRatio: is for type ReplicaRatio, not {wire.type}")
     if wire.envoy is not None and wire.type != "Envoy":
         problems.append(f"{_ENVOY}: is for type Envoy, not {wire.type}")

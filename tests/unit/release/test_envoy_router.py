@@ -25,6 +25,7 @@ OURS = (
     "PodDisruptionBudget",
     "TrafficPlan",
 )
+DEFAULT = EnvoyOptions()
 ALWAYS = EnvoyOptions(keep=Keep.ALWAYS)
 OWN, ROUTED = {"app": "shop"}, {"app": "shop-router"}
 
@@ -32,7 +33,7 @@ OWN, ROUTED = {"app": "shop"}, {"app": "shop-router"}
 class Behind(ReleaseWorld):
     """A release behind routers, under the eyes of its users."""
 
-    def __init__(self, *, options: EnvoyOptions = EnvoyOptions(), **arguments: Any) -> None:
+    def __init__(self, *, options: EnvoyOptions = DEFAULT, **arguments: Any) -> None:
         spec = a_spec(
             arguments.pop("steps", "25,pause,50"),
             router="Envoy",

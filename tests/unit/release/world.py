@@ -208,7 +208,6 @@ class ReleaseWorld(World):
                     self.after_each_change()
                     continue
                 return
-                continue
             moves[0]()
         raise AssertionError("the cluster does not come to rest")
 

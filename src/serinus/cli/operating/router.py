@@ -12,7 +12,11 @@ import typer
 
 from serinus.cli.options import ClusterOptions, with_cluster
 
-app = typer.Typer(help="Routers in front of a Service.", no_args_is_help=True)
+app = typer.Typer(
+    help="Routers in front of a Service.",
+    no_args_is_help=True,
+    epilog="Example: serinus router remove shop",
+)
 
 
 @app.callback()
