@@ -139,7 +139,7 @@ def _template(manifest: Manifest, whole: Iterable[Manifest], chosen: Iterable[Ma
     if kind == "Deployment":
         return _filled(_with_values(manifest))
     if kind == "CustomResourceDefinition":
-        manifest["metadata"]["annotations"][_KEEP] = "keep"
+        manifest["metadata"].setdefault("annotations", {})[_KEEP] = "keep"
         line = re.compile(rf"^ *{re.escape(_KEEP)}: keep\n", re.MULTILINE)
         return line.sub(lambda m: _under("if $.Values.crds.keep", m[0]), _filled(manifest))
     text = _filled(manifest)

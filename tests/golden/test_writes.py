@@ -22,7 +22,8 @@ from serinus.release.model import (
     Waiting,
 )
 from serinus.release.observation import HoldBy, Objects
-from serinus.release.render import canary_manifest, canary_name, shorten, writes
+from serinus.release.render import canary_manifest, canary_name, writes
+from serinus.traffic.naming import shorten
 from serinus.traffic.plan import Live, TrafficPlan
 from tests.golden.conftest import CASES, Compare
 from tests.unit.release.world import a_spec

@@ -27,7 +27,7 @@ from serinus.release.model import (
 )
 from serinus.release.revision import RESTARTED_AT
 from serinus.release.stages.reaching import Reach, reach
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
+from serinus.traffic.pods import HASH_LABEL, is_ready
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
 from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of

@@ -30,6 +30,7 @@ from serinus.release.stages import (
     trial,
 )
 from serinus.simulation import driver
+from serinus.traffic import replica_ratio
 
 
 class Hunt(msgspec.Struct, frozen=True):
@@ -114,15 +115,15 @@ MUTANTS = (
     Mutant(
         "open the Service while old pods stand",
         landing,
-        "        if narrowed and old_standing and ready_count(obs, now_stable.hash):\n",
+        "        if alone and old_standing and ready_count(obs, now_stable.hash):\n",
         "        if False:\n",
         Hunt(seeds=(21, 114, 282)),
     ),
     Mutant(
         "widen too late: leave users at a revision that serves nobody",
-        route,
-        "    if service is None or revision is None:",
-        "    if True:",
+        replica_ratio,
+        "        if service is None or revision is None:",
+        "        if True:",
         Hunt("abort", ("every pod of shop:1 breaks down",)),
     ),
     Mutant(

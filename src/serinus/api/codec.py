@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api import shown, text, v1alpha1
+from serinus.api import router_options, shown, text, v1alpha1
 from serinus.clock import Instant
 from serinus.errors import InvalidInput
 from serinus.kube import timestamps
@@ -26,7 +26,6 @@ from serinus.release.model import (
     Step,
 )
 from serinus.traffic import registry
-from serinus.traffic.router import Mode
 
 COMMAND_ANNOTATION = "serinus.dev/command"
 FINALIZER = "serinus.dev/release"
@@ -107,14 +106,7 @@ def encode(release: Release) -> dict[str, Any]:
     wire = v1alpha1.Spec(
         target_ref=v1alpha1.TargetRef(name=spec.target),
         service=v1alpha1.ServiceRef(name=spec.service),
-        router=v1alpha1.Router(
-            type=spec.router,
-            replica_ratio=v1alpha1.ReplicaRatio(
-                mode="Surge" if spec.mode is Mode.SURGE else "Constant",
-                settle=text.format_duration(spec.settle_ms),
-                allow_coarse=spec.allow_coarse,
-            ),
-        ),
+        router=router_options.encode(spec),
         steps=tuple(_encode_step(step) for step in spec.steps),
         promotion=v1alpha1.Promotion(
             method="Adopt" if spec.promotion is Promotion.ADOPT else "RollingUpdate",
@@ -180,7 +172,6 @@ def decode_status(found: Mapping[str, Any]) -> Status:
 
 
 def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
-    options = wire.router.replica_ratio or v1alpha1.ReplicaRatio()
     if wire.target_ref.kind != "Deployment":
         problems.append(
             f"spec.targetRef.kind: {wire.target_ref.kind!r} cannot be released; only a Deployment "
@@ -189,7 +180,7 @@ def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
     if wire.router.type not in registry.ROUTERS:
         known = ", ".join(sorted(registry.ROUTERS))
         problems.append(f"spec.router.type: {wire.router.type!r} is unknown; known: {known}")
-    settle_ms = _duration("spec.router.replicaRatio.settle", options.settle, problems)
+    routing = router_options.decode(wire.router, problems)
     undo_window_ms = _duration("spec.promotion.undoWindow", wire.promotion.undo_window, problems)
     steps = [_decode_step(index, step, problems) for index, step in enumerate(wire.steps)]
     problems.extend(
@@ -201,9 +192,10 @@ def _spec(wire: v1alpha1.Spec, problems: list[str]) -> Spec | None:
         target=wire.target_ref.name,
         service=wire.service.name,
         router=wire.router.type,
-        mode=Mode(options.mode),
-        settle_ms=settle_ms,
-        allow_coarse=options.allow_coarse,
+        router_options=routing.options,
+        mode=routing.mode,
+        settle_ms=routing.settle_ms,
+        allow_coarse=routing.allow_coarse,
         allow_recreate=wire.allow_recreate,
         allow_autoscaler=wire.allow_autoscaler,
         steps=tuple(step for step in steps if step is not None),

@@ -24,6 +24,8 @@ STEPS_MAX = 100
 _NAME_MAX = 253
 _LABEL_MAX = 63
 _DURATION_MAX = 32
+_RULE_MAX = 4_096
+_RULES_MAX = 100
 # RFC 1123. Services may begin with a digit in some versions of Kubernetes.
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -50,6 +52,7 @@ _ONLY_GROW = (
     "self.filter(s, has(s.setWeight)).map(s, double(s.setWeight)).isSorted()",
     "weights may only grow from step to step",
 )
+_OWN_ENVOY = ("!has(self.envoy) || self.type == 'Envoy'", "envoy is for type Envoy alone")
 _FIXED = ("self == oldSelf", "cannot be changed; make another CanaryRelease")
 _OWN_OPTIONS = (
     "!has(self.replicaRatio) || self.type == 'ReplicaRatio'",
@@ -132,6 +135,98 @@ class ReplicaRatio(_Wire, frozen=True):
     ] = False
 
 
+class RetryOnStable(_Wire, frozen=True):
+    """Ask stable when the canary failed, so that users do not see it."""
+
+    per_try_timeout: Annotated[
+        Duration,
+        Meta(description="A canary that has not begun to answer by then: stable is asked, too."),
+    ] = "2s"
+    retries: Annotated[
+        int,
+        Meta(
+            description="How often at most.",
+            extra_json_schema={"minimum": 1, "maximum": 5, "format": "int64"},
+        ),
+    ] = 2
+
+
+class Rule(_Wire, frozen=True):
+    """Where requests go that a text in the rule language is true of; the first that hits decides."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=_LABEL_MAX, description="Its name.")]
+    when: Annotated[
+        str, Meta(min_length=1, max_length=_RULE_MAX, description="As in docs/reference/rules.md.")
+    ]
+    to: Annotated[
+        str,
+        Meta(
+            description="canary, stable, or the percentage.",
+            extra_json_schema={"enum": ["canary", "stable", "percentage"]},
+        ),
+    ]
+
+
+class Envoy(_Wire, frozen=True, omit_defaults=True):
+    """Proxies of our own in front of a plain Service: exact shares, by what requests say."""
+
+    rules: Annotated[
+        tuple[Rule, ...],
+        Meta(
+            max_length=_RULES_MAX,
+            description="Asked in this order, before the shares.",
+            extra_json_schema={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    sticky: Annotated[
+        tuple[dict[str, str], ...],
+        Meta(
+            max_length=8,
+            description="Where it stands who the user is, each as {header: NAME}, {cookie: NAME}, "
+            "{query: NAME} or {sourceAddress: ''}; the first that has a value counts.",
+            extra_json_schema={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    id_cookie: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="The cookie with an id for users whom nobody knows.",
+            extra_json_schema={"x-kubernetes-preserve-unknown-fields": True},
+        ),
+    ] = None
+    mirror: Annotated[
+        int | float | None,
+        Meta(
+            description="Percent of stable's requests of which the canary gets a copy.",
+            extra_json_schema={"minimum": 0, "maximum": 100, **_rules(_TWO_DECIMALS)},
+        ),
+    ] = None
+    retry_on_stable: RetryOnStable | None = None
+    keep: Annotated[
+        Literal["DuringReleases", "Always"],
+        Meta(description="Whether routers stay between releases."),
+    ] = "DuringReleases"
+    settle: Annotated[
+        Duration,
+        Meta(description="What requests in hand get before their pods are told to stop."),
+    ] = "2s"
+    drain: Annotated[
+        Duration,
+        Meta(description="How long a router that goes still serves, for connections to move."),
+    ] = "5s"
+    replicas: Annotated[
+        int,
+        Meta(
+            description="How many routers.",
+            extra_json_schema={"minimum": 1, "maximum": 100, "format": "int64"},
+        ),
+    ] = 2
+    image: Annotated[
+        str,
+        Meta(max_length=512, description="The routers' image; empty for that of this version."),
+    ] = ""
+
+
 class Router(_Wire, frozen=True, omit_defaults=True):
     """Which router splits the traffic, and its own options under its name."""
 
@@ -143,6 +238,7 @@ class Router(_Wire, frozen=True, omit_defaults=True):
         ),
     ] = "ReplicaRatio"
     replica_ratio: ReplicaRatio | None = None
+    envoy: Envoy | None = None
 
 
 class Pause(_Wire, frozen=True, omit_defaults=True):
@@ -200,7 +296,7 @@ class Spec(_Wire, frozen=True, omit_defaults=True):
 
     target_ref: Annotated[TargetRef, Meta(extra_json_schema=_rules(_FIXED))]
     service: ServiceRef
-    router: Annotated[Router, Meta(extra_json_schema=_rules(_OWN_OPTIONS))] = Router()
+    router: Annotated[Router, Meta(extra_json_schema=_rules(_OWN_OPTIONS, _OWN_ENVOY))] = Router()
     steps: Annotated[
         tuple[Annotated[Step, Meta(extra_json_schema=_rules(_ONE_MEMBER))], ...],
         Meta(

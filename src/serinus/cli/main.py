@@ -16,7 +16,7 @@ import typer
 import serinus
 from serinus.cli import lint, load, local
 from serinus.cli.look import verbs as look_verbs
-from serinus.cli.operating import controller, install
+from serinus.cli.operating import controller, install, router
 from serinus.cli.release_verbs import begin, verbs
 from serinus.errors import SerinusError
 
@@ -57,6 +57,7 @@ load.register(app)
 install.register(app)
 lint.register(app)
 controller.register(app)
+app.add_typer(router.app, name="router", rich_help_panel=controller.PANEL)
 app.add_typer(local.app, name="local")
 
 

@@ -11,12 +11,13 @@ from serinus.api.codec import Release
 from serinus.controller.ports import Snapshot
 from serinus.release.holding import label_of, paused_by_us
 from serinus.release.observation import Canary, Objects, Observation, ReplicaSet, Target
-from serinus.release.preflight import Surroundings, findings, not_narrowable
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, REVISION_ANNOTATION, shorten
+from serinus.release.preflight import Surroundings, findings, is_narrowable
+from serinus.release.render import CANARY_OF_LABEL, REVISION_ANNOTATION
 from serinus.release.revision import fingerprint, restart_fingerprint
 from serinus.release.stages.full_count import full_count
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Live, Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to
+from serinus.traffic.pods import HASH_LABEL, is_ready
 
 DESIRED_ANNOTATION = "deployment.kubernetes.io/desired-replicas"
 
@@ -32,7 +33,7 @@ def observe(release: Release, seen: Snapshot) -> Observed:
     """Return what a snapshot says about a release."""
     canary = _find_canary(release, seen)
     replica_sets = _relevant_sets(seen, canary)
-    live = Live(service=seen.service, slices=seen.slices, pods=seen.pods)
+    live = _live(seen)
     around = _surroundings(release, seen)
     observation = Observation(
         name=release.name,
@@ -44,7 +45,7 @@ def observe(release: Release, seen: Snapshot) -> Observed:
         canary=None if canary is None else _canary(canary),
         replica_sets=tuple(replica_set_of(rs, seen.pods) for rs in replica_sets),
         live=live,
-        narrowable=around is None or not not_narrowable(around),
+        narrowable=around is None or is_narrowable(release.spec, around),
         broader=_broader(seen, canary),
         findings=() if around is None else findings(release.spec, around),
         hold_by=seen.hold_by,
@@ -59,11 +60,21 @@ def leftover(release: Release, seen: Snapshot) -> str:
     canary = _find_canary(release, seen)
     if canary is not None:
         return f"Deployment {canary['metadata']['name']}"
-    if seen.service is not None and narrowed_to(seen.service):
-        return f"the narrowed selector of Service {release.spec.service}"
+    if release.spec.routed_by.restore(_live(seen)):
+        return f"the selector of Service {release.spec.service}, which is not its owner's"
     if seen.target is not None and label_of(seen.target):
         return f"the label of Deployment {release.spec.target}"
     return ""
+
+
+def _live(seen: Snapshot) -> Live:
+    return Live(
+        service=seen.service,
+        slices=seen.slices,
+        pods=seen.pods,
+        target=seen.target,
+        parts=seen.parts,
+    )
 
 
 def target_of(found: Manifest) -> Target:
@@ -228,6 +239,7 @@ def _surroundings(release: Release, seen: Snapshot) -> Surroundings | None:
         surge=target.surge,
         budgets=[b for b in seen.budgets if _counts(b, seen.target)],
         hold_by=seen.hold_by,
+        parts=seen.parts,
     )
 
 

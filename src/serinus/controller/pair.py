@@ -20,6 +20,7 @@ from serinus.release.observation import ReplicaSet
 from serinus.release.pair.decide import decide_pair
 from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.release.preflight import other_pods
+from serinus.traffic import registry
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.replica_ratio import base_selector, selects
 
@@ -42,7 +43,12 @@ def find_service(snapshot: Snapshot, deployment: Manifest, wanted: str | None) -
     """
     name = deployment["metadata"]["name"]
     labels = deployment["spec"]["template"].get("metadata", {}).get("labels") or {}
-    services = {s["metadata"]["name"]: s for s in snapshot.services}
+    ours = registry.of_routers(snapshot.services)
+    services = {
+        s["metadata"]["name"]: registry.as_owned(s, deployment)
+        for s in snapshot.services
+        if s["metadata"]["name"] not in ours
+    }
     if wanted is not None:
         if wanted not in services:
             known = f"; there are: {', '.join(sorted(services))}" if services else ""

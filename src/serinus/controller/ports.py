@@ -12,7 +12,7 @@ import msgspec
 from serinus.api.codec import Release
 from serinus.release.model import Spec
 from serinus.release.observation import HoldBy
-from serinus.traffic.plan import Manifest
+from serinus.traffic.plan import Manifest, RouterParts
 from serinus.traffic.write import Write
 
 
@@ -29,6 +29,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     autoscalers: tuple[Manifest, ...] = ()
     budgets: tuple[Manifest, ...] = ()
     hold_by: HoldBy = HoldBy.FIELD
+    parts: RouterParts = RouterParts()
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.clock import Instant
-from serinus.controller.over_model import pods, port
+from serinus.controller.over_model import pods, port, routers
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.errors import ClusterError, RefusedError
@@ -46,6 +46,8 @@ class Rehearsal:
         nodes = {str(o["spec"].get("nodeName") or pods.NODE) for o in objects if o["kind"] == "Pod"}
         surroundings = [_namespace(release.namespace), *map(_node, sorted({*nodes, pods.NODE}))]
         self._model.restore([*surroundings, *map(dict, objects)], version)
+        if release.spec.routed_by.capabilities.stands_in_front:
+            routers.define(self._model, now)
         self._controllers = Controllers(self._model, events=False)
         self._namespace = release.namespace
         self._began_ms = now
@@ -134,6 +136,7 @@ class Rehearsal:
                 pods.advance(self._model, pod, self._now)
                 for pod in self._model.list(PODS, self._namespace).items
             )
+            moved_count += routers.answer(self._model, self._namespace, self._now)
             if moved_count == 0:
                 return
 

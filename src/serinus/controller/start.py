@@ -20,7 +20,6 @@ from serinus.release.observation import HoldBy
 from serinus.release.render import writes
 from serinus.release.stages.stage import Stage, view
 from serinus.release.stages.trial import weight_at
-from serinus.traffic import registry
 from serinus.traffic.plan import Manifest
 from serinus.traffic.router import Mode
 from serinus.traffic.write import ObjectRef, Verb, Write
@@ -104,7 +103,7 @@ def canary_writes(seen: Observed, spec: Spec, target: Manifest) -> tuple[Write, 
     found = seen.observation.target
     if found is None or seen.objects.canary is not None:
         return ()
-    share = registry.router(spec.router).capacity(
+    share = spec.routed_by.capacity(
         found.replica_count, weight_at(spec, 0), mode=spec.mode, surge=found.surge
     )
     count = 1 if spec.mode is Mode.CONSTANT else max(share.canary, min(found.replica_count, 1))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from serinus.install import crd, policy, roles, workload
+from serinus.install import crd, policy, roles, traffic_plans, workload
 from serinus.install.settings import Hold, Manifest, Settings
 
 
 def objects(settings: Settings) -> list[Manifest]:
     """Return the whole installation: what others stand on comes first."""
     made = [workload.namespace(settings)] if settings.controller else []
-    made.append(crd.definition(settings))
+    made += [crd.definition(settings), traffic_plans.definition(settings)]
     if settings.hold is Hold.POLICY:
         made += policy.objects(settings)
     made += roles.objects(settings)

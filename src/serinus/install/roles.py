@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from serinus.api import v1alpha1
+from serinus.api import traffic_plan, v1alpha1
 from serinus.install import crd, policy
 from serinus.install.settings import CONTROLLER, Manifest, Settings, metadata
 from serinus.release.holding import HOLD_POLICY
@@ -25,6 +25,7 @@ Rule: TypeAlias = tuple[str, str, str]
 
 _LOOK: Final = "get list watch"
 _RELEASES: Final = v1alpha1.PLURAL
+_PLANS: Final = traffic_plan.PLURAL
 
 # What a release needs wherever it is.
 RELEASE_RULES: Final[tuple[Rule, ...]] = (
@@ -33,7 +34,8 @@ RELEASE_RULES: Final[tuple[Rule, ...]] = (
     (v1alpha1.GROUP, f"{_RELEASES}/status", "update"),
     ("apps", "deployments", f"{_LOOK} create patch delete"),
     ("apps", "replicasets", f"{_LOOK} patch delete"),
-    ("", "services", f"{_LOOK} patch"),
+    # Create and delete for the Services of both versions, behind routers.
+    ("", "services", f"{_LOOK} create patch delete"),
     ("", "pods", _LOOK),
     ("discovery.k8s.io", "endpointslices", _LOOK),
     ("autoscaling", "horizontalpodautoscalers", _LOOK),
@@ -42,11 +44,18 @@ RELEASE_RULES: Final[tuple[Rule, ...]] = (
     ("", "configmaps", f"{_LOOK} delete"),
     ("", "events", "create patch"),
     ("coordination.k8s.io", "leases", f"{_LOOK} delete"),
+    # What routers are made of, beside their Deployment and Services.
+    (v1alpha1.GROUP, _PLANS, f"{_LOOK} create patch delete"),
+    ("", "serviceaccounts", f"{_LOOK} create patch delete"),
+    (RBAC, "roles rolebindings", f"{_LOOK} create patch delete"),
+    ("policy", "poddisruptionbudgets", f"{_LOOK} create patch delete"),
+    # Who gives a right must have it: this is what a router may do.
+    (v1alpha1.GROUP, f"{_PLANS}/status", "patch"),
 )
 # The Lease by which the replicas of the controller choose one, in their own namespace.
 LEADER_RULES: Final[tuple[Rule, ...]] = (("coordination.k8s.io", "leases", "get create update"),)
 VIEWER_RULES: Final[tuple[Rule, ...]] = (
-    (v1alpha1.GROUP, f"{_RELEASES} {_RELEASES}/status", _LOOK),
+    (v1alpha1.GROUP, f"{_RELEASES} {_RELEASES}/status {_PLANS} {_PLANS}/status", _LOOK),
     ("coordination.k8s.io", "leases", _LOOK),
 )
 MANAGER_RULES: Final[tuple[Rule, ...]] = (
@@ -57,6 +66,8 @@ MANAGER_RULES: Final[tuple[Rule, ...]] = (
 DRIVER_RULES: Final[tuple[Rule, ...]] = (
     *MANAGER_RULES,
     (v1alpha1.GROUP, f"{_RELEASES}/status", "update patch"),
+    (v1alpha1.GROUP, _PLANS, "create patch delete"),
+    (v1alpha1.GROUP, f"{_PLANS}/status", "patch"),
     ("coordination.k8s.io", "leases", "create update delete"),
 )
 

@@ -25,7 +25,7 @@ _NOT_IN_STATUS = ("enum", "default", "description")
 
 def release() -> Schema:
     """Return the schema of a CanaryRelease."""
-    spec = _inlined(msgspec.json.schema(v1alpha1.CanaryRelease))["properties"]["spec"]
+    spec = inlined(msgspec.json.schema(v1alpha1.CanaryRelease))["properties"]["spec"]
     return {
         "description": "The canary releases of one Deployment: how each new template of it is "
         "tried on a share of the traffic.",
@@ -43,7 +43,7 @@ def release() -> Schema:
 
 def status() -> Schema:
     """Return the schema of what the codec writes as status, and of what the controller adds."""
-    schema = _as_written(_inlined(msgspec.json.schema(Status)))
+    schema = _as_written(inlined(msgspec.json.schema(Status)))
     more = {
         "conditions": _conditions(),
         "observedGeneration": {"type": "integer", "format": "int64"},
@@ -76,10 +76,11 @@ def closed(schema: Schema) -> Schema:
     return made
 
 
-def _inlined(document: Schema) -> Schema:
+def inlined(document: Schema) -> Schema:
+    """Return a JSON schema as a structural one."""
     # Defaults are tuples in Python; a manifest is plain JSON.
     document = msgspec.json.decode(msgspec.json.encode(document))
-    definitions = document["$defs"]
+    definitions = document.pop("$defs")
 
     def inline(schema: Schema) -> Schema:
         schema = _without_null(schema)
@@ -87,24 +88,24 @@ def _inlined(document: Schema) -> Schema:
             target = definitions[schema["$ref"].removeprefix(_REF)]
             own = {key: value for key, value in schema.items() if key != "$ref"}
             return inline(target | own)
-        kept = {
-            key: value
-            for key, value in schema.items()
-            if key not in ("title", "additionalProperties") and not _says_nothing(key, value)
-        }
+        kept = {key: value for key, value in schema.items() if not _says_nothing(key, value)}
         if "enum" in kept:
             kept.setdefault("type", "string")
         if "properties" in kept:
             kept["properties"] = {k: inline(v) for k, v in kept["properties"].items()}
-        if "items" in kept:
-            kept["items"] = inline(kept["items"])
+        for key in ("items", "additionalProperties"):
+            if key in kept:
+                kept[key] = inline(kept[key])
         return kept
 
     return inline(document)
 
 
 def _says_nothing(key: str, value: Any) -> bool:
-    return (key == "default" and value is None) or (key == "required" and not value)
+    # An object is closed by pruning; `additionalProperties` with a schema makes it a map.
+    closes = key == "additionalProperties" and isinstance(value, bool)
+    absent = key == "default" and value is None
+    return key == "title" or closes or absent or (key == "required" and not value)
 
 
 def _without_null(schema: Schema) -> Schema:

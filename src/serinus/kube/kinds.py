@@ -52,6 +52,9 @@ CUSTOM_RESOURCE_DEFINITIONS = Kind(
 )
 CANARY_RELEASES = Kind("serinus.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
 TRAFFIC_PLANS = Kind("serinus.dev", "v1alpha1", "TrafficPlan", "trafficplans")
+_RBAC = "rbac.authorization.k8s.io"
+ROLES = Kind(_RBAC, "v1", "Role", "roles")
+ROLE_BINDINGS = Kind(_RBAC, "v1", "RoleBinding", "rolebindings")
 MUTATING_ADMISSION_POLICY_BINDING_VERSIONS = tuple(
     Kind(
         "admissionregistration.k8s.io",

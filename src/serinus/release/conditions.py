@@ -11,8 +11,6 @@ from serinus.clock import Instant
 from serinus.release.decision import Decision
 from serinus.release.model import Phase
 from serinus.release.observation import Observation
-from serinus.traffic.plan import WEIGHT_BP_MAX
-from serinus.traffic.replica_ratio import narrowed_to, ready_endpoint_count
 
 READY, PROGRESSING, DEGRADED = "Ready", "Progressing", "Degraded"
 MESSAGE_LENGTH_MAX = 1_024
@@ -85,13 +83,8 @@ def in_force_weight(obs: Observation) -> int:
     canary = None if obs.canary is None else _hash_of(obs)
     if canary is None or obs.live.service is None:
         return 0
-    narrowed = narrowed_to(obs.live.service)
-    if narrowed is not None:
-        return WEIGHT_BP_MAX if narrowed == canary else 0
-    mine = ready_endpoint_count(obs.live, canary)
     hashes = {rs.hash for rs in obs.replica_sets}
-    total = sum(ready_endpoint_count(obs.live, revision) for revision in hashes)
-    return 0 if total == 0 else WEIGHT_BP_MAX * mine // total
+    return obs.spec.routed_by.in_force_bp(obs.live, canary, hashes)
 
 
 def _hash_of(obs: Observation) -> str | None:

@@ -12,7 +12,6 @@ from serinus.release.decision import Decision, Reason, RestoreRoute
 from serinus.release.observation import Observation
 from serinus.release.stages import commands, landing, leaving, promotion, removal, trial
 from serinus.release.stages.draft import Draft
-from serinus.release.stages.route import strands_users
 from serinus.release.stages.stage import Stage, view
 
 _STAGES: dict[Stage, Callable[[Draft], object]] = {
@@ -45,9 +44,9 @@ def decide(obs: Observation, now: Instant) -> Decision:
     elif draft.acts:
         draft.set(waiting=obs.status.waiting)
         draft.wake(now)
-    elif strands_users(obs):
+    elif obs.spec.routed_by.strands_users(obs.live):
         draft.act(RestoreRoute())
-        draft.warn(Reason.WIDENED, "the revision that the Service was narrowed to serves nobody")
+        draft.warn(Reason.WIDENED, "nobody serves where the Service led all users")
         draft.set(shown=None)
     elif obs.leaving:
         leaving.leave(draft)

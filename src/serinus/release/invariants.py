@@ -18,7 +18,6 @@ from serinus.release.decision import (
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.observation import Observation
 from serinus.release.stages.commands import is_undone
-from serinus.traffic.replica_ratio import narrowed_to
 
 
 def check(obs: Observation, decision: Decision) -> None:
@@ -63,8 +62,7 @@ def _traffic_needs_pods(obs: Observation, action: SetTraffic) -> None:
 def _never_delete_the_only_revision(obs: Observation, decision: Decision) -> None:
     if obs.canary is None:
         raise InvariantViolation("delete a canary that is not there")
-    service = obs.live.service
-    revision = None if service is None else narrowed_to(service)
+    revision = obs.spec.routed_by.sole_revision(obs.live)
     own = {rs.hash for rs in obs.owned_by(obs.canary.uid)}
     if revision in own and not any(
         rs.hash == revision and rs.available_count
@@ -96,8 +94,7 @@ def _never_empty_what_is_named(
     obs: Observation, action: DeleteReplicaSet | EmptyReplicaSet
 ) -> None:
     """Never scale down a revision that a route in force names (D3), nor one that serves."""
-    service = obs.live.service
-    revision = None if service is None else narrowed_to(service)
+    revision = obs.spec.routed_by.sole_revision(obs.live)
     for rs in obs.replica_sets:
         if rs.name != action.name:
             continue
@@ -130,13 +127,12 @@ def _answer_what_is_asked(obs: Observation, decision: Decision) -> None:
 
 def _forget_only_what_is_gone(obs: Observation, decision: Decision) -> None:
     """With the record goes all that knows what must be put back."""
-    service = obs.live.service
     if not decision.gone:
         return
     if obs.canary is not None:
         raise InvariantViolation("forget a release whose canary is there")
-    if service is not None and narrowed_to(service) is not None:
-        raise InvariantViolation("forget a release whose Service is narrowed")
+    if obs.spec.routed_by.restore(obs.live):
+        raise InvariantViolation("forget a release whose Service is not led as before it")
 
 
 def _set_the_template_only_when_told(obs: Observation, decision: Decision) -> None:
@@ -157,7 +153,7 @@ def _take_the_traffic_first(obs: Observation, decision: Decision) -> None:
     nobody = obs.target is None or obs.target.replica_count == 0
     if service is None or rolls or nobody or not obs.narrowable:
         return
-    if narrowed_to(service) is None:
+    if obs.spec.routed_by.sole_revision(obs.live) is None:
         raise InvariantViolation("delete the canary while the Service sends to it")
 
 
@@ -173,7 +169,7 @@ def _never_shrink_what_has_everything(
     if decision.status.full_replica_count is not None:
         fewest = min(fewest, decision.status.full_replica_count)
     shrinks = action.replica_count < min(canary.replica_count, fewest)
-    if shrinks and narrowed_to(service) in own:
+    if shrinks and obs.spec.routed_by.sole_revision(obs.live) in own:
         raise InvariantViolation("shrink the canary while all traffic goes to it")
 
 

@@ -11,7 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from serinus.clock import Instant
-from serinus.traffic.router import Mode
+from serinus.traffic import registry
+from serinus.traffic.router import Mode, Router
 
 
 class Phase(enum.Enum):
@@ -61,6 +62,7 @@ class Spec(msgspec.Struct, frozen=True):
     target: str
     service: str
     router: str = "ReplicaRatio"
+    router_options: registry.Options | None = None
     mode: Mode = Mode.SURGE
     settle_ms: int = 2_000
     allow_coarse: bool = False
@@ -71,6 +73,17 @@ class Spec(msgspec.Struct, frozen=True):
     undo_window_ms: int = 0
     abort_on_deadline: bool = True
     paused: bool = False
+
+    @property
+    def routed_by(self) -> Router:
+        """Return the router, as its owner wants it."""
+        return registry.router(self.router, self.router_options)
+
+    @property
+    def has_rules(self) -> bool:
+        """Tell whether requests are also told apart by what they say, or copied."""
+        options = self.router_options
+        return options is not None and bool(options.rules or options.mirror)
 
 
 class CommandVerb(enum.Enum):

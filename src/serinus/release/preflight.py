@@ -10,9 +10,10 @@ from serinus.release.holding import OFF, OUR_MANAGER, apply_owners, label_of
 from serinus.release.model import SetWeight, Spec
 from serinus.release.neighbours import autoscalers, budgets
 from serinus.release.observation import Finding, HoldBy
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
+from serinus.release.render import CANARY_OF_LABEL, canary_name
 from serinus.release.words import counted
-from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
+from serinus.traffic.plan import WEIGHT_BP_MAX, Live, Manifest, RouterParts, TrafficPlan
 from serinus.traffic.replica_ratio import (
     SURGE_WEIGHT_BP_MAX,
     capacity,
@@ -22,6 +23,7 @@ from serinus.traffic.replica_ratio import (
     selects,
 )
 from serinus.traffic.router import Mode
+from serinus.traffic.write import ObjectRef
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -41,20 +43,40 @@ class Surroundings(msgspec.Struct, frozen=True):
     budgets: Sequence[Manifest] = ()
     """The PodDisruptionBudgets that count these pods."""
     hold_by: HoldBy = HoldBy.FIELD
+    parts: RouterParts = RouterParts()
+
+    @property
+    def live(self) -> Live:
+        """Return what a router reads."""
+        return Live(self.service, self.slices, self.pods, self.target, self.parts)
 
 
 def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
     """Return all there is to say, the blocking ones first."""
-    n, narrowing = around.replica_count, not_narrowable(around)
+    n = around.replica_count
     found = [
         *_service(spec, around),
         *_target(spec, around),
         *_weights(spec, around),
         *autoscalers.findings(spec, around.autoscalers, n, surge=around.surge),
-        *narrowing,
-        *([] if narrowing else budgets.findings(around.budgets, n)),
+        *_router(spec, around),
+        *(budgets.findings(around.budgets, n) if is_narrowable(spec, around) else []),
     ]
     return tuple(sorted(found, key=lambda f: not f.blocking))
+
+
+def is_narrowable(spec: Spec, around: Surroundings) -> bool:
+    """Tell whether 0 and 100 % are exact here."""
+    return not spec.routed_by.capabilities.weights_follow_replicas or not not_narrowable(around)
+
+
+def _router(spec: Spec, around: Surroundings) -> list[Finding]:
+    """Return what the router itself has to say of this place."""
+    router = spec.routed_by
+    if router.capabilities.weights_follow_replicas:
+        return not_narrowable(around)
+    obstacles = router.obstacles(TrafficPlan.split("", "", 0), around.live, around.services)
+    return [Finding(o.reason, o.message, blocking=o.blocking) for o in obstacles]
 
 
 def not_narrowable(around: Surroundings) -> list[Finding]:
@@ -124,11 +146,15 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
             "in front of the pods"
         )
         return [Finding("ServiceMissing", why, blocking=True)]
+    router = spec.routed_by
+    wanted = dict(router.owners_selector(around.live))
+    service = {**service, "spec": {**service["spec"], "selector": wanted}}
     if not selects(service, labels):
         why = f"spec.service.name: {other_pods(service, spec.target)}; name one that selects them"
         return [Finding("ServiceDoesNotSelect", why, blocking=True)]
     found = []
-    if service["spec"].get("sessionAffinity") == "ClientIP":
+    by_connection = router.capabilities.weights_follow_replicas
+    if by_connection and service["spec"].get("sessionAffinity") == "ClientIP":
         found.append(
             Finding(
                 "SessionAffinity",
@@ -137,10 +163,13 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
                 blocking=not spec.allow_coarse,
             )
         )
+    meta = service["metadata"]
+    reads = router.reads(ObjectRef("v1", "Service", meta.get("namespace", ""), meta["name"]))
+    known = {spec.service, *reads.services}
     others = [
         s["metadata"]["name"]
         for s in around.services
-        if s["metadata"]["name"] != spec.service and selects(s, labels)
+        if s["metadata"]["name"] not in known and selects(s, labels)
     ]
     if others:
         found.append(
@@ -221,7 +250,9 @@ def _target(spec: Spec, around: Surroundings) -> list[Finding]:
 
 def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
     n = around.replica_count
-    found = []
+    found: list[Finding] = []
+    if not spec.routed_by.capabilities.weights_follow_replicas:
+        return found
     if spec.mode is Mode.CONSTANT and n == 1 and not around.surge:
         found.append(
             Finding(
@@ -245,6 +276,8 @@ def _weights(spec: Spec, around: Surroundings) -> list[Finding]:
 def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
     """Return why `n` replicas cannot express a weight, and what could; empty when they can."""
     asked = f"{weight_bp / 100:g} %"
+    if not spec.routed_by.capabilities.weights_follow_replicas:
+        return ""
     if spec.mode is Mode.SURGE and SURGE_WEIGHT_BP_MAX < weight_bp < WEIGHT_BP_MAX:
         return (
             f"{asked} is more than Surge mode reaches (50 %, as many canary pods as stable ones): "

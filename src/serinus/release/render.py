@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import xxhash
-
 from serinus.errors import InvariantViolation
 from serinus.release import decision as d
 from serinus.release import holding
@@ -13,9 +11,9 @@ from serinus.release.model import Spec
 from serinus.release.observation import Objects
 from serinus.release.revision import fingerprint, without_hash
 from serinus.release.words import counted
-from serinus.traffic import registry
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from serinus.traffic.write import ObjectRef, Propagation, Verb, Write
 
 ROLE_LABEL = "serinus.dev/role"
@@ -23,16 +21,15 @@ CANARY_OF_LABEL = "serinus.dev/canary-of"
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 DEPLOYMENT_NAME_MAX = 46
 """So that `NAME-<hash>-<suffix>` still fits a pod's host name of 63 characters."""
-LABEL_VALUE_MAX = 63
 
 
 def writes(action: d.Action, spec: Spec, objects: Objects) -> tuple[Write, ...]:
     """Return what an action means on these objects; empty when there is nothing left to do."""
     match action:
         case d.SetTraffic():
-            return registry.router(spec.router).render(action.plan, objects.live)
+            return spec.routed_by.render(action.plan, objects.live)
         case d.RestoreRoute():
-            return registry.router(spec.router).restore(objects.live)
+            return spec.routed_by.restore(objects.live)
         case d.CreateCanary():
             return (_create(action, objects),)
         case d.DeleteReplicaSet() | d.EmptyReplicaSet() | d.SetTemplate():
@@ -63,14 +60,6 @@ def canary_name(target: Manifest, replica_sets: tuple[Manifest, ...]) -> str:
     ]
     suffix = f"-rev{max(numbers, default=0) + 1}"
     return shorten(target["metadata"]["name"], DEPLOYMENT_NAME_MAX - len(suffix)) + suffix
-
-
-def shorten(name: str, length_max: int) -> str:
-    """Return the name, or as much of it as fits with a hash of the whole behind it."""
-    if len(name) <= length_max:
-        return name
-    digest = xxhash.xxh32_hexdigest(name.encode())
-    return f"{name[: length_max - len(digest) - 1].rstrip('-.')}-{digest}"
 
 
 def canary_manifest(objects: Objects, replica_count: int) -> dict[str, Any]:

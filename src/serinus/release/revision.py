@@ -13,7 +13,7 @@ import msgspec
 import xxhash
 
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 

@@ -80,7 +80,7 @@ async def _source(arguments: argparse.Namespace, stack: contextlib.AsyncExitStac
         raise UsageError(f"--plan-object {arguments.plan_object!r} is not NAMESPACE/NAME")
     client = await stack.enter_async_context(Client(config.load(arguments.kubeconfig)))
     return await stack.enter_async_context(
-        KubernetesSource(client, namespace, name, router=arguments.name)
+        KubernetesSource(client, namespace, name, router=arguments.name, listens={}, say=_say)
     )
 
 

@@ -17,12 +17,12 @@ from serinus.errors import ClusterError, DataPlaneError, InvalidInput, RefusedEr
 from serinus.router_agent import program
 from serinus.router_agent.admin import Admin
 from serinus.router_agent.applying import Applier
-from serinus.router_agent.report import Report, endpoint_count
 from serinus.router_agent.source import PlanSource, Wanted
 from serinus.router_agent.supervisor import Settings, Supervisor
 from serinus.traffic.envoy.bootstrap import ADMIN_SOCKET, bootstrap
 from serinus.traffic.envoy.files import ConfigFile, files
 from serinus.traffic.envoy.plan import RouterPlan, weight_in_force_bp
+from serinus.traffic.envoy.report import Report, digest, endpoint_count
 
 _LOOK_AGAIN_MS = 1_000
 
@@ -175,6 +175,7 @@ class Agent:
             weight_bp=_weight_bp(wanted),
             stable_endpoint_count=endpoint_count(wanted.endpoints, Version.STABLE),
             canary_endpoint_count=endpoint_count(wanted.endpoints, Version.CANARY),
+            endpoints=digest(wanted.endpoints),
             ready=supervisor.ready.is_set(),
             restart_count=supervisor.restart_count,
             envoy_version=self._version,

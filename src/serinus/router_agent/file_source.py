@@ -12,8 +12,8 @@ import yaml
 
 from serinus.api import traffic_plan
 from serinus.errors import InvalidInput
-from serinus.router_agent.report import Report
 from serinus.router_agent.source import Wanted
+from serinus.traffic.envoy.report import Report
 
 _POLL_S = 0.02
 _Mark = tuple[int, int, int]

@@ -7,20 +7,24 @@ server is away, what is known stays in force.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from serinus.api import traffic_plan
 from serinus.errors import InvalidInput
-from serinus.kube import objects
 from serinus.kube.cache import Cache, CacheSetting, Changes
 from serinus.kube.client import Client, Manifest
 from serinus.kube.kinds import ENDPOINT_SLICES, TRAFFIC_PLANS
-from serinus.router_agent.report import Report
-from serinus.router_agent.slices import SERVICE_LABEL, endpoints_of
 from serinus.router_agent.source import Wanted
+from serinus.traffic.envoy.in_cluster.slices import SERVICE_NAME_LABEL, endpoints_of
+from serinus.traffic.envoy.report import Report
 
 _MANAGER = "serinus-router"
+_MANAGER_MAX = 128
+"""What Kubernetes takes as the name of a field manager; pods may be called longer."""
 
 
 class KubernetesSource:
@@ -28,11 +32,23 @@ class KubernetesSource:
 
     Args:
         router: this router's own name: its field manager, and its entry in the status.
+        listens: where to listen in place of a port of the plan, if not there.
+        say: takes a line for people.
     """
 
-    def __init__(self, client: Client, namespace: str, name: str, *, router: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        *,
+        router: str,
+        listens: Mapping[int, int],
+        say: Callable[[str], None],
+    ) -> None:
         self._client = client
         self._namespace, self._name, self._router = namespace, name, router
+        self._listens, self._say = listens, say
         self._changes = Changes()
         self._seen_count = 0
         self._plans: Cache[Manifest] = Cache(
@@ -42,7 +58,7 @@ class KubernetesSource:
             field_selector=f"metadata.name={name}",
             setting=CacheSetting(changes=self._changes),
         )
-        self._slices: Cache[objects.EndpointSlice] | None = None
+        self._slices: Cache[Manifest] | None = None
         self._services: frozenset[str] = frozenset()
         self._stack = contextlib.AsyncExitStack()
 
@@ -52,28 +68,23 @@ class KubernetesSource:
         Raises:
             ClusterError: the API server refuses.
         """
-        await self._stack.enter_async_context(self._plans)
-        await self._plans.synced()
-        while True:
-            count = self._changes.count
-            try:
-                found = self._found()
-            except InvalidInput:
-                await self._changes.wait(since_count=count)
-                continue
-            break
-        self._services = frozenset(found.services.values())
-        if self._services:
-            self._slices = Cache(
-                self._client,
-                ENDPOINT_SLICES,
-                self._namespace,
-                label_selector=f"{SERVICE_LABEL} in ({','.join(sorted(self._services))})",
-                decode=objects.decoder(objects.EndpointSlice),
-                setting=CacheSetting(changes=self._changes),
-            )
-            await self._stack.enter_async_context(self._slices)
-            await self._slices.synced()
+        try:
+            await self._stack.enter_async_context(self._plans)
+            await self._plans.synced()
+            self._services = frozenset((await self._first()).services.values())
+            if self._services:
+                self._slices = Cache(
+                    self._client,
+                    ENDPOINT_SLICES,
+                    self._namespace,
+                    label_selector=f"{SERVICE_NAME_LABEL} in ({','.join(sorted(self._services))})",
+                    setting=CacheSetting(changes=self._changes),
+                )
+                await self._stack.enter_async_context(self._slices)
+                await self._slices.synced()
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -93,8 +104,13 @@ class KubernetesSource:
                 self._what, ["spec: other Services need other routers; start them beside these"]
             )
         slices = [] if self._slices is None else self._slices.items()
-        behind = endpoints_of(slices, found.services, found.plan.ports)
-        return Wanted(found.plan, {**found.endpoints, **behind}, found.generation)
+        behind = endpoints_of(slices, found.services, [port.name for port in found.plan.ports])
+        ports = tuple(
+            msgspec.structs.replace(port, listen=self._listens.get(port.listen, port.listen))
+            for port in found.plan.ports
+        )
+        plan = msgspec.structs.replace(found.plan, ports=ports)
+        return Wanted(plan, {**found.endpoints, **behind}, found.generation)
 
     async def changed(self, timeout_ms: int) -> bool:
         """Wait for the API server to tell something new."""
@@ -112,6 +128,19 @@ class KubernetesSource:
     def _what(self) -> str:
         return f"TrafficPlan {self._namespace}/{self._name}"
 
+    async def _first(self) -> traffic_plan.Found:
+        """Return the first plan that can be read, whenever it comes."""
+        told = ""
+        while True:
+            count = self._changes.count
+            try:
+                return self._found()
+            except InvalidInput as error:
+                if str(error) != told:
+                    told = str(error)
+                    self._say(f"waiting for a plan: {told}")
+            await self._changes.wait(since_count=count)
+
     def _found(self) -> traffic_plan.Found:
         plan = self._plans.get(self._name)
         if plan is None:
@@ -127,5 +156,5 @@ class KubernetesSource:
             },
             self._namespace,
             subresource="status",
-            field_manager=f"{_MANAGER}-{self._router}",
+            field_manager=f"{_MANAGER}-{self._router}"[:_MANAGER_MAX],
         )

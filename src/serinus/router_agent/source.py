@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from serinus.router_agent.report import Report
 from serinus.traffic.envoy.plan import Endpoints, RouterPlan
+from serinus.traffic.envoy.report import Report
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from serinus.simulation.simulation import Simulation
 from serinus.simulation.watch import Trouble, Violation
 from serinus.simulation.world import World
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready
+from serinus.traffic.pods import HASH_LABEL, is_ready
 
 SILENT_MS = 3_600_000
 SILENT_COUNT = 3

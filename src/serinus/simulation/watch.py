@@ -29,7 +29,8 @@ from serinus.simulation.example import NAME
 from serinus.simulation.manifests import image_of
 from serinus.simulation.world import World
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL, base_selector, is_ready
+from serinus.traffic.pods import HASH_LABEL, is_ready
+from serinus.traffic.replica_ratio import base_selector
 from serinus.traffic.write import Propagation, Verb, Write
 
 LATER_MS = 86_400_000

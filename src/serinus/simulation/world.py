@@ -33,7 +33,7 @@ from serinus.release.revision import fingerprint
 from serinus.simulation.example import NAME, NAMESPACE, NEW, OLD, Example
 from serinus.simulation.manifests import a_deployment, a_service, a_template, image_of
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 START_MS: Instant = 1_700_000_000_000
 STEP_COUNT_MAX = 3_000

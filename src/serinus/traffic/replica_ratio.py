@@ -7,6 +7,7 @@ selector to one revision's `pod-template-hash`. At rest no selector carries a ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from serinus.traffic.plan import (
@@ -17,10 +18,10 @@ from serinus.traffic.plan import (
     RouteState,
     TrafficPlan,
 )
-from serinus.traffic.router import Capabilities, Capacity, Mode
+from serinus.traffic.pods import HASH_LABEL, endpoint_is_ready, hash_of, is_ready
+from serinus.traffic.router import Capabilities, Capacity, Mode, Obstacle, Reads
 from serinus.traffic.write import ObjectRef, Verb, Write
 
-HASH_LABEL = "pod-template-hash"
 COARSE_FACTOR = 2
 COARSE_POINTS_BP = 1_000
 SURGE_WEIGHT_BP_MAX = 5_000
@@ -116,7 +117,7 @@ class ReplicaRatio:
             return RouteReport(state=RouteState.PENDING, detail=detail)
         if narrowed_to(live.service) != wanted:
             return RouteReport(state=RouteState.PENDING, detail="its selector is being set")
-        hashes = {_uid(pod): _hash(pod) for pod in live.pods}
+        hashes = {_uid(pod): hash_of(pod) for pod in live.pods}
         endpoints = [e for s in live.slices for e in s.get("endpoints") or ()]
         if wanted is None:
             return _report_wide(live, endpoints)
@@ -126,7 +127,7 @@ class ReplicaRatio:
                 state=RouteState.PENDING,
                 detail=f"{len(strangers)} endpoints of another revision are still listed",
             )
-        if not any(_endpoint_is_ready(e) for e in endpoints):
+        if not any(endpoint_is_ready(e) for e in endpoints):
             return RouteReport(state=RouteState.PENDING, detail="no endpoint is ready")
         return RouteReport(state=RouteState.SHOWN)
 
@@ -135,6 +136,52 @@ class ReplicaRatio:
         if live.service is None or narrowed_to(live.service) is None:
             return ()
         return (_select(live.service, None),)
+
+    def reads(self, service: ObjectRef) -> Reads:  # noqa: ARG002 - it has nothing of its own
+        """Return that it looks at nothing else."""
+        return Reads()
+
+    def obstacles(
+        self,
+        plan: TrafficPlan,  # noqa: ARG002
+        live: Live,  # noqa: ARG002
+        services: Sequence[Manifest],  # noqa: ARG002
+    ) -> tuple[Obstacle, ...]:
+        """Return none: what stands in its way is a matter of weights and counts."""
+        return ()
+
+    def owners_selector(self, live: Live) -> Mapping[str, str]:
+        """Return the selector without our hash."""
+        return {} if live.service is None else base_selector(live.service)
+
+    def sole_revision(self, live: Live) -> str | None:
+        """Return the revision that the Service is narrowed to."""
+        return None if live.service is None else narrowed_to(live.service)
+
+    def strands_users(self, live: Live) -> bool:
+        """Tell whether the Service is narrowed to a revision that serves nobody.
+
+        So it is too where its owner sends it to other pods now, which have no such hash.
+        """
+        service, revision = live.service, self.sole_revision(live)
+        if service is None or revision is None:
+            return False
+        ready = [pod for pod in live.pods if is_ready(pod)]
+        taken = [pod for pod in ready if selects(service, pod["metadata"].get("labels") or {})]
+        return bool(ready) and (not taken or all(hash_of(pod) != revision for pod in ready))
+
+    def words_of(self, live: Live, pod: str) -> str:  # noqa: ARG002 - it has no pods of its own
+        """Return nothing."""
+        return ""
+
+    def in_force_bp(self, live: Live, canary_revision: str, revisions: Set[str]) -> int:
+        """Return the share of ready endpoints."""
+        narrowed = self.sole_revision(live)
+        if narrowed is not None:
+            return WEIGHT_BP_MAX if narrowed == canary_revision else 0
+        mine = ready_endpoint_count(live, canary_revision)
+        total = sum(ready_endpoint_count(live, revision) for revision in revisions)
+        return 0 if total == 0 else WEIGHT_BP_MAX * mine // total
 
 
 def narrowed_to(service: Manifest) -> str | None:
@@ -168,9 +215,9 @@ def _is_sent_elsewhere(service: Manifest, live: Live) -> bool:
 
 def ready_endpoint_count(live: Live, revision: str) -> int:
     """Return how many ready endpoints of a revision the EndpointSlices list."""
-    uids = {_uid(pod) for pod in live.pods if _hash(pod) == revision}
+    uids = {_uid(pod) for pod in live.pods if hash_of(pod) == revision}
     endpoints = [e for s in live.slices for e in s.get("endpoints") or ()]
-    return sum(1 for e in endpoints if _endpoint_is_ready(e) and _target_uid(e) in uids)
+    return sum(1 for e in endpoints if endpoint_is_ready(e) and _target_uid(e) in uids)
 
 
 def _select(service: Manifest, revision: str | None) -> Write:
@@ -193,7 +240,7 @@ def _select(service: Manifest, revision: str | None) -> Write:
 
 def _report_wide(live: Live, endpoints: list[Any]) -> RouteReport:
     """At rest every ready pod that the owner's selector matches must be listed as ready."""
-    listed = {_target_uid(e) for e in endpoints if _endpoint_is_ready(e)}
+    listed = {_target_uid(e) for e in endpoints if endpoint_is_ready(e)}
     assert live.service is not None
     missing = [
         pod["metadata"]["name"]
@@ -214,24 +261,6 @@ def _uid(pod: Manifest) -> str:
     return uid
 
 
-def _hash(pod: Manifest) -> str:
-    found: str = (pod["metadata"].get("labels") or {}).get(HASH_LABEL, "")
-    return found
-
-
 def _target_uid(endpoint: Manifest) -> str:
     found: str = (endpoint.get("targetRef") or {}).get("uid", "")
     return found
-
-
-def _endpoint_is_ready(endpoint: Manifest) -> bool:
-    # A missing condition counts as true: EndpointConditions, discovery/v1.
-    return (endpoint.get("conditions") or {}).get("ready") is not False
-
-
-def is_ready(pod: Manifest) -> bool:
-    """Tell whether a pod is ready and has not been told to stop."""
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -201,7 +201,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_path() -> None:
     problems = problems_of(
         a_manifest(
             targetRef={"name": "shop", "kind": "StatefulSet"},
-            router={"type": "Envoy", "replicaRatio": {"settle": "soon"}},
+            router={"type": "Istio", "replicaRatio": {"settle": "soon"}},
             promotion={"undoWindow": "1y"},
             steps=[
                 {"setWeight": 50},
@@ -225,7 +225,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_path() -> None:
         "spec.steps[1].setWeight",
     ]
     assert "only a Deployment can" in problems[0]
-    assert "known: ReplicaRatio" in problems[1]
+    assert "known: Envoy, ReplicaRatio" in problems[1]
     assert "exactly one of setWeight and pause" in problems[4]
     assert "weights may only grow" in problems[-1]
 

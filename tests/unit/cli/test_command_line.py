@@ -17,7 +17,9 @@ from serinus.cli.main import app
 BIN = Path(sys.executable).parent
 ROOT = typer.main.get_command(app)
 VERBS = sorted(ROOT.commands)  # type: ignore[attr-defined] # a group has commands
-ON_A_CLUSTER = [v for v in VERBS if v not in ("controller", "demo", "lint", "load", "local")]
+ON_A_CLUSTER = [
+    v for v in VERBS if v not in ("controller", "demo", "lint", "load", "local", "router")
+]
 WRITING = ["abort", "promote", "release", "set-weight"]
 
 

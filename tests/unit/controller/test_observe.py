@@ -13,7 +13,7 @@ from serinus.controller.ports import Snapshot
 from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.kinds import DEPLOYMENTS
 from serinus.release.model import Phase, Status
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template
 from tests.unit.release.world import ReleaseWorld, a_spec, finished
 

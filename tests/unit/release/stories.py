@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from serinus.release.model import Phase
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from tests.unit.release.world import ReleaseWorld, a_spec
 
 OLD, NEW, NEWER = "shop:1", "shop:2", "shop:3"

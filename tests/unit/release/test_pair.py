@@ -19,7 +19,7 @@ from serinus.release.observation import ReplicaSet
 from serinus.release.pair.decide import decide_pair
 from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.traffic.plan import Live, Manifest
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template
 from tests.unit.release.world import SETTLE_MS, ReleaseWorld, finished
 

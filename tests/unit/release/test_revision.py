@@ -14,7 +14,7 @@ from serinus.release.revision import (
     restart_fingerprint,
     without_hash,
 )
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 
 keys = st.text(st.characters(codec="ascii", categories=["Ll"]), min_size=1, max_size=4)
 values = st.recursive(

@@ -19,7 +19,7 @@ from serinus.release.observation import HoldBy
 from serinus.release.revision import RESTARTED_AT
 from serinus.release.stages.route import follow
 from serinus.traffic.plan import TrafficPlan
-from serinus.traffic.replica_ratio import HASH_LABEL
+from serinus.traffic.pods import HASH_LABEL
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
 from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of

@@ -15,7 +15,7 @@ from serinus import errors
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.api.text import parse_steps
-from serinus.controller.over_model import admission, port
+from serinus.controller.over_model import admission, port, routers
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.kubernetes_model.kinds import (
@@ -29,7 +29,7 @@ from serinus.release.model import Command, CommandVerb, Phase, Spec, Status, Ste
 from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 from serinus.traffic.write import ObjectRef, Write
 from tests.unit.kubernetes_model.workloads.world import World, a_deployment, a_template, image_of
 
@@ -60,6 +60,8 @@ class ReleaseWorld(World):
         self.after_each_change: Callable[[], None] = lambda: None
         self.forgotten = False
         self.hold_by = HoldBy.FIELD
+        self.answering = True
+        """Whether routers answer their plans."""
         self._command_count = 0
         self.stored = Stored(Release("shop", "default", spec or a_spec()), "1")
         self.apply(a_deployment(replicas=replicas, **deployment))
@@ -195,9 +197,12 @@ class ReleaseWorld(World):
             moves = self.moves()
             if not moves:
                 self.wake_at = self.controllers.run(self.now)
-                if not self.controllers.pending and not self.moves():
-                    return
-                continue
+                if self.controllers.pending or self.moves():
+                    continue
+                if self.answering and routers.answer(self.cluster, "default", self.now):
+                    self.after_each_change()
+                    continue
+                return
             moves[0]()
         raise AssertionError("the cluster does not come to rest")
 

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from serinus.errors import UnknownName
 from serinus.traffic import registry
 from serinus.traffic.plan import Backend, Live, Role, RouteState, TrafficPlan
+from serinus.traffic.pods import HASH_LABEL, is_ready
 from serinus.traffic.replica_ratio import (
-    HASH_LABEL,
     ReplicaRatio,
     base_selector,
-    is_ready,
     narrowed_to,
     ready_endpoint_count,
     selects,
@@ -175,8 +174,8 @@ def test_routers_are_found_by_name_and_an_unknown_one_names_those_there_are() ->
     router = registry.router("ReplicaRatio")
     assert router.capabilities.weights_follow_replicas
     assert router.capacity(3, 2_500, mode=Mode.SURGE, surge=True).canary == 1
-    with pytest.raises(UnknownName, match=r"unknown router 'Envoy'; known: ReplicaRatio"):
-        registry.router("Envoy")
+    with pytest.raises(UnknownName, match=r"unknown router 'Istio'; known: Envoy, ReplicaRatio"):
+        registry.router("Istio")
 
 
 @given(st.integers(0, 10_000))

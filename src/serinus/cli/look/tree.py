@@ -7,11 +7,13 @@ import msgspec
 from serinus.api.text import format_duration, format_step, format_weight
 from serinus.clock import Instant
 from serinus.controller.observe import controller_uid
+from serinus.release.conditions import in_force_weight
 from serinus.release.model import Phase, Spec, Status
 from serinus.release.observation import Observation, ReplicaSet
 from serinus.release.words import counted
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready, narrowed_to
+from serinus.traffic.pods import is_ready
+from serinus.traffic.replica_ratio import narrowed_to
 
 
 class Branch(msgspec.Struct):
@@ -51,6 +53,7 @@ def branch(obs: Observation, driver: str, now: Instant) -> Branch:
         Branch(_steps(spec, status)),
         *(_revision(obs, "stable", rs) for rs in _of_target(obs)),
         *(_revision(obs, "canary", rs) for rs in _of_canary(obs)),
+        *([_routers(obs)] if obs.live.parts.pods else []),
         *(_waiting(status, now)),
         *([Branch(driver, "dim")] if driver else []),
     ]
@@ -63,6 +66,9 @@ def _traffic(obs: Observation) -> str:
     real = format_weight(_real_bp(obs))
     if service is None:
         return f"Service {obs.spec.service} is not there"
+    if obs.live.parts.pods:
+        forced = format_weight(in_force_weight(obs))
+        return f"Service {obs.spec.service}: canary {asked} % asked, {forced} % in force"
     narrowed = narrowed_to(service)
     if narrowed is None and obs.canary is None:
         return f"Service {obs.spec.service}: {counted(_ready_count(obs), 'ready pod')}"
@@ -110,6 +116,17 @@ def _revision(obs: Observation, role: str, rs: ReplicaSet) -> Branch:
     )
     pods = [p for p in obs.live.pods if controller_uid(p) == rs.uid]
     found.children = [_pod(p) for p in pods]
+    return found
+
+
+def _routers(obs: Observation) -> Branch:
+    """Show what is in force at each router."""
+    found = Branch(f"{counted(len(obs.live.parts.pods), 'router')} in front")
+    for pod in obs.live.parts.pods:
+        name = pod["metadata"]["name"]
+        words = obs.spec.routed_by.words_of(obs.live, name)
+        style = "green" if is_ready(pod) else "yellow"
+        found.children.append(Branch(f"{name}  {words}", style))
     return found
 
 

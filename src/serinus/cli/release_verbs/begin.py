@@ -17,6 +17,8 @@ EPILOG = """Examples:
 
  serinus release shop web=shop:1.8 --weight 25 --wait
 
+ serinus release shop web=shop:1.8 --router envoy --steps 0.1,pause:10m,5 --sticky header:x-user
+
  serinus release shop --file release.yaml
 
  serinus release shop --steps 25,pause (the template was changed by kubectl and is held)
@@ -28,6 +30,13 @@ class ModeOption(enum.StrEnum):
 
     SURGE = "surge"
     CONSTANT = "constant"
+
+
+class RouterOption(enum.StrEnum):
+    """What splits the traffic."""
+
+    REPLICA_RATIO = "replica-ratio"
+    ENVOY = "envoy"
 
 
 class PromotionOption(enum.StrEnum):
@@ -107,6 +116,49 @@ UndoWindow = Annotated[
         show_default=False,
     ),
 ]
+RouterName = Annotated[
+    RouterOption | None,
+    typer.Option(
+        "--router",
+        help="replica-ratio: the share of pods. envoy: exact shares, by proxies in front.",
+        show_default=False,
+    ),
+]
+Rules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        metavar="[NAME=]VERSION:RULE",
+        help="canary, stable or percentage for requests that a rule is true of; several by order.",
+        show_default=False,
+    ),
+]
+Sticky = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sticky",
+        metavar="SOURCE",
+        help="Who the user is: header:NAME, cookie:NAME, query:NAME, source-address, or id-cookie "
+        "for users whom nobody knows.",
+        show_default=False,
+    ),
+]
+Mirror = Annotated[
+    str | None,
+    typer.Option(
+        "--mirror",
+        metavar="PERCENT",
+        help="Copy this share of stable's requests to the canary.",
+        show_default=False,
+    ),
+]
+RetryOnStable = Annotated[
+    bool,
+    typer.Option("--retry-on-stable", help="Ask stable when the canary failed."),
+]
+Keep = Annotated[
+    bool, typer.Option("--keep-router", help="Leave the routers there after the release.")
+]
 AllowCoarse = Annotated[
     bool, typer.Option("--allow-coarse", help="Accept a share far above the asked one.")
 ]
@@ -139,6 +191,12 @@ def release(
     mode: Mode = None,
     settle: Settle = None,
     undo_window: UndoWindow = None,
+    router: RouterName = None,
+    rule: Rules = None,
+    sticky: Sticky = None,
+    mirror: Mirror = None,
+    retry_on_stable: RetryOnStable = False,
+    keep_router: Keep = False,
     allow_coarse: AllowCoarse = False,
     allow_recreate: AllowRecreate = False,
     allow_autoscaler: AllowAutoscaler = False,
@@ -156,7 +214,7 @@ def release(
     options: ClusterOptions,
 ) -> None:
     """Try a new version on a share of the traffic, step by step."""
-    from serinus.cli.release_verbs import releasing, wishes
+    from serinus.cli.release_verbs import releasing, routing, wishes
     from serinus.cli.session import run_async
 
     wish = wishes.Wish(
@@ -170,6 +228,14 @@ def release(
         mode=None if mode is None else mode.value,
         settle=settle,
         undo_window=undo_window,
+        routing=routing.RoutingWish(
+            router=None if router is None else router.value,
+            rules=tuple(rule or ()),
+            sticky=tuple(sticky or ()),
+            mirror=mirror,
+            retry_on_stable=retry_on_stable,
+            keep=keep_router,
+        ),
         allow_coarse=allow_coarse,
         allow_recreate=allow_recreate,
         allow_autoscaler=allow_autoscaler,
@@ -189,6 +255,12 @@ def plan(
     mode: Mode = None,
     settle: Settle = None,
     undo_window: UndoWindow = None,
+    router: RouterName = None,
+    rule: Rules = None,
+    sticky: Sticky = None,
+    mirror: Mirror = None,
+    retry_on_stable: RetryOnStable = False,
+    keep_router: Keep = False,
     allow_coarse: AllowCoarse = False,
     allow_recreate: AllowRecreate = False,
     allow_autoscaler: AllowAutoscaler = False,
@@ -196,7 +268,7 @@ def plan(
     options: ClusterOptions,
 ) -> None:
     """Print every write that a release would make, and make none."""
-    from serinus.cli.release_verbs import planning, wishes
+    from serinus.cli.release_verbs import planning, routing, wishes
     from serinus.cli.session import run_async
 
     wish = wishes.Wish(
@@ -210,6 +282,14 @@ def plan(
         mode=None if mode is None else mode.value,
         settle=settle,
         undo_window=undo_window,
+        routing=routing.RoutingWish(
+            router=None if router is None else router.value,
+            rules=tuple(rule or ()),
+            sticky=tuple(sticky or ()),
+            mirror=mirror,
+            retry_on_stable=retry_on_stable,
+            keep=keep_router,
+        ),
         allow_coarse=allow_coarse,
         allow_recreate=allow_recreate,
         allow_autoscaler=allow_autoscaler,

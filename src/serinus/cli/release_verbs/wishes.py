@@ -10,6 +10,8 @@ import msgspec
 
 from serinus.api import codec, text
 from serinus.cli import manifest
+from serinus.cli.release_verbs import routing
+from serinus.cli.release_verbs.routing import RoutingWish
 from serinus.errors import InvalidInput, UsageError
 from serinus.release.model import Pause, Promotion, SetWeight, Spec, Step
 from serinus.traffic.router import Mode
@@ -31,6 +33,7 @@ class Wish(msgspec.Struct, frozen=True):
     mode: str | None = None
     settle: str | None = None
     undo_window: str | None = None
+    routing: RoutingWish = RoutingWish()
     allow_coarse: bool = False
     allow_recreate: bool = False
     allow_autoscaler: bool = False
@@ -98,7 +101,7 @@ def overrule(spec: Spec, wish: Wish) -> Spec:
         "allow_autoscaler": wish.allow_autoscaler or None,
     }
     kept = {name: value for name, value in changes.items() if value is not None}
-    return msgspec.structs.replace(spec, **kept)
+    return routing.overrule(msgspec.structs.replace(spec, **kept), wish.routing)
 
 
 def _typed(option: str, value: str | None, parse: Callable[[str], int]) -> int | None:

@@ -22,11 +22,23 @@ from serinus.kube.kinds import Kind
 from serinus.release.holding import HOLD_POLICY
 from serinus.release.model import Spec
 from serinus.release.observation import HoldBy
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, canary_name, shorten
-from serinus.traffic.plan import Manifest
+from serinus.release.render import CANARY_OF_LABEL, canary_name
+from serinus.traffic.envoy.in_cluster.place import ROUTER_LABEL
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
+from serinus.traffic.plan import Manifest, RouterParts
+from serinus.traffic.write import ObjectRef
 
 SYNC_TIMEOUT_MS = 20_000
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_MARKED_KINDS = (
+    kinds.TRAFFIC_PLANS,
+    kinds.SERVICE_ACCOUNTS,
+    kinds.ROLES,
+    kinds.ROLE_BINDINGS,
+)
+"""Of which only what is marked as a router's is followed."""
+ROUTER_KINDS = (*_MARKED_KINDS, kinds.POD_DISRUPTION_BUDGETS)
+"""What routers have beside that of which releases are made."""
 
 
 class Caches:
@@ -47,6 +59,8 @@ class Caches:
         self._setting = CacheSetting(changes=self.changes, packed=shared)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._selected_pods: dict[str, Cache[Any]] = {}
+        self._router_kinds: dict[str, Kind] = {}
+        """Which kinds of routers' objects are followed, by name; none before a router is met."""
 
     async def __aenter__(self) -> Self:
         open_ = self._open
@@ -61,10 +75,11 @@ class Caches:
         if self._shared:
             self._pods = open_(kinds.PODS, lookup.label_keys)
             open_(kinds.LEASES, lookup.label_keys, record.RECORD_SELECTOR)
+            self._open_router_kinds()
         optional = {
             kinds.HORIZONTAL_POD_AUTOSCALERS,
-            kinds.POD_DISRUPTION_BUDGETS,
             kinds.CANARY_RELEASES,
+            *ROUTER_KINDS,
         }
         try:
             await asyncio.gather(
@@ -128,6 +143,7 @@ class Caches:
         target = self.get(kinds.DEPLOYMENTS, namespace, spec.target)
         service = self.get(kinds.SERVICES, namespace, spec.service) if spec.service else None
         slices = self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={spec.service}")
+        parts = await self._parts(namespace, spec)
         mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
         canaries = self._deployments.get(namespace, mark)
         if target is None:
@@ -136,6 +152,7 @@ class Caches:
                 service=service,
                 deployments=tuple(canaries),
                 slices=tuple(slices),
+                parts=parts,
             )
         labels = target["spec"]["template"].get("metadata", {}).get("labels") or {}
         selector = target["spec"]["selector"]
@@ -151,7 +168,40 @@ class Caches:
             autoscalers=tuple(self._autoscalers.get(namespace, spec.target)),
             budgets=tuple(lookup.near(self._budgets, namespace, lookup.pairs(labels))),
             hold_by=self.hold_by,
+            parts=parts,
         )
+
+    async def _parts(self, namespace: str, spec: Spec) -> RouterParts:
+        """Return what the router of a release has here, and reads."""
+        reads = spec.routed_by.reads(ObjectRef("v1", "Service", namespace, spec.service))
+        if not reads.objects:
+            return RouterParts()
+        if not self._shared and not self._router_kinds:
+            self._open_router_kinds()
+            await asyncio.gather(*(self._synced(k, set(ROUTER_KINDS)) for k in _MARKED_KINDS))
+        by_name = {kind.kind: kind for kind in self._caches}
+        found = [
+            (ref.kind, seen)
+            for ref in reads.objects
+            if ref.kind in by_name
+            and (seen := self.get(by_name[ref.kind], namespace, ref.name)) is not None
+        ]
+        slices = [
+            each
+            for name in reads.services
+            for each in self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={name}")
+        ]
+        return RouterParts(
+            objects=tuple(found),
+            slices=tuple(slices),
+            pods=await self.pods(namespace, {"matchLabels": dict(reads.pod_labels)}),
+            unserved=tuple(sorted({r.kind for r in reads.objects} - by_name.keys())),
+        )
+
+    def _open_router_kinds(self) -> None:
+        for kind in _MARKED_KINDS:
+            self._open(kind, lookup.label_keys, ROUTER_LABEL)
+            self._router_kinds[kind.kind] = kind
 
     async def everything(self, namespace: str, service: str = "") -> Snapshot:
         """Return a whole namespace, with the endpoints of one Service."""

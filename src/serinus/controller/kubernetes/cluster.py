@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from serinus import errors
 from serinus.controller.kubernetes import record
-from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.caches import ROUTER_KINDS, Caches
 from serinus.controller.kubernetes.own_writes import OwnWrites
 from serinus.controller.kubernetes.place import Place
 from serinus.controller.kubernetes.records import records
@@ -21,7 +21,8 @@ from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
 from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Spec
-from serinus.release.render import CANARY_OF_LABEL, LABEL_VALUE_MAX, shorten
+from serinus.release.render import CANARY_OF_LABEL
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Verb, Write
 
@@ -32,7 +33,7 @@ _PATCHES = {
 }
 _KINDS = {
     (kind.api_version, kind.kind): kind
-    for kind in (kinds.SERVICES, kinds.DEPLOYMENTS, kinds.REPLICA_SETS)
+    for kind in (kinds.SERVICES, kinds.DEPLOYMENTS, kinds.REPLICA_SETS, *ROUTER_KINDS)
 }
 
 

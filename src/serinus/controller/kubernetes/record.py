@@ -10,7 +10,7 @@ import msgspec
 from serinus.api import codec
 from serinus.api.codec import Release
 from serinus.errors import InvalidInput
-from serinus.release.render import shorten
+from serinus.traffic.naming import shorten
 
 RECORD_LABEL = "serinus.dev/record"
 RECORD_SELECTOR = f"{RECORD_LABEL}=release"

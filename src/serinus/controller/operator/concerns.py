@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.caches import ROUTER_KINDS, Caches
 from serinus.controller.kubernetes.lookup import SERVICE_NAME_LABEL
 from serinus.controller.kubernetes.record import DATA_KEY, is_record
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind
 from serinus.release.render import CANARY_OF_LABEL
+from serinus.traffic.envoy.in_cluster.place import ROUTER_LABEL
 from serinus.traffic.plan import Manifest
 
 Key: TypeAlias = tuple[str, str]
@@ -35,7 +36,9 @@ def listen(caches: Caches, concern: Callable[[Key], None]) -> None:
     follow(kinds.DEPLOYMENTS, _of_deployment)
     follow(kinds.REPLICA_SETS, _of_labelled)
     follow(kinds.PODS, _of_labelled)
-    follow(kinds.SERVICES, lambda c, found: _behind(c, found, found["metadata"]["name"]))
+    follow(kinds.SERVICES, _of_service)
+    for kind in ROUTER_KINDS:
+        follow(kind, _of_router)
     follow(kinds.ENDPOINT_SLICES, _of_slice)
     follow(kinds.HORIZONTAL_POD_AUTOSCALERS, _of_autoscaler)
 
@@ -85,7 +88,8 @@ def _of_deployment(caches: Caches, found: Manifest) -> list[Key]:
     owners = [o["name"] for o in found["metadata"].get("ownerReferences") or ()]
     ours = CANARY_OF_LABEL in (found["metadata"].get("labels") or {})
     names = [name, *(owners if ours else ())]
-    return [key for each in names for key in _of_target(caches, namespace, each)]
+    keys = [key for each in names for key in _of_target(caches, namespace, each)]
+    return [*keys, *_of_router(caches, found)]
 
 
 def _of_labelled(caches: Caches, found: Manifest) -> list[Key]:
@@ -96,12 +100,26 @@ def _of_labelled(caches: Caches, found: Manifest) -> list[Key]:
         key
         for deployment in caches.deployments_that_take(namespace, labels)
         for key in _of_target(caches, namespace, deployment["metadata"]["name"])
-    ]
+    ] + _of_router(caches, found)
+
+
+def _of_service(caches: Caches, found: Manifest) -> list[Key]:
+    return [*_behind(caches, found, found["metadata"]["name"]), *_of_router(caches, found)]
 
 
 def _of_slice(caches: Caches, found: Manifest) -> list[Key]:
-    labels = found["metadata"].get("labels") or {}
-    return _behind(caches, found, labels.get(SERVICE_NAME_LABEL, ""))
+    """Return the releases of a Service, and those whose routers read this one."""
+    namespace, labels = found["metadata"]["namespace"], found["metadata"].get("labels") or {}
+    name = labels.get(SERVICE_NAME_LABEL, "")
+    service = caches.get(kinds.SERVICES, namespace, name)
+    more = [] if service is None else _of_router(caches, service)
+    return [*_behind(caches, found, name), *more]
+
+
+def _of_router(caches: Caches, found: Manifest) -> list[Key]:
+    """Return the releases whose routers an object belongs to."""
+    mark = (found["metadata"].get("labels") or {}).get(ROUTER_LABEL)
+    return _behind(caches, found, mark) if mark else []
 
 
 def _of_autoscaler(caches: Caches, found: Manifest) -> list[Key]:

@@ -7,7 +7,7 @@ from serinus.clock import Instant
 from serinus.kubernetes_model import timestamps
 from serinus.kubernetes_model.kinds import PODS
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 NODE = "node"
 _KUBELET = model.WriteOptions(field_manager="kubelet")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from serinus import kubernetes_model as model
 from serinus.clock import Instant
 from serinus.controller.ports import Snapshot
@@ -19,8 +21,9 @@ from serinus.kubernetes_model.kinds import (
 )
 from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Spec
-from serinus.traffic.plan import Manifest
-from serinus.traffic.write import Verb, Write
+from serinus.traffic.plan import Manifest, RouterParts
+from serinus.traffic.router import Reads
+from serinus.traffic.write import ObjectRef, Verb, Write
 
 READ_KINDS = (
     DEPLOYMENTS,
@@ -53,7 +56,10 @@ def send(cluster: model.Cluster, write: Write, now: Instant) -> model.Written | 
     Raises:
         ClusterError: it was refused.
     """
-    resource = resource_of(write)
+    # What a definition adds is known to the cluster alone.
+    resource = cluster.resource(write.target.api_version, write.target.kind)
+    if resource is None:
+        raise NotFound(f"the server has no kind {write.target.kind}")
     name, namespace = write.target.name, write.target.namespace
     if write.verb is Verb.CREATE:
         return cluster.create(resource, write.body, namespace, now=now, options=_OPTIONS)
@@ -95,9 +101,7 @@ def snapshot(seen: dict[model.Resource, Sequence[Manifest]], spec: Spec) -> Snap
         ),
         services=tuple(seen[SERVICES]),
         slices=tuple(
-            found
-            for found in seen[ENDPOINT_SLICES]
-            if (found["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == spec.service
+            found for found in seen[ENDPOINT_SLICES] if _service_of(found) == spec.service
         ),
         autoscalers=tuple(seen[HORIZONTAL_POD_AUTOSCALERS]),
         # Nothing is decided by a budget, so a simulation need not follow them.
@@ -108,7 +112,40 @@ def snapshot(seen: dict[model.Resource, Sequence[Manifest]], spec: Spec) -> Snap
 def read(cluster: model.Cluster, namespace: str, spec: Spec) -> Snapshot:
     """Return the objects around a release as they are now."""
     kinds = (*READ_KINDS, POD_DISRUPTION_BUDGETS)
-    return snapshot({kind: cluster.list(kind, namespace).items for kind in kinds}, spec)
+    seen = snapshot({kind: cluster.list(kind, namespace).items for kind in kinds}, spec)
+    reads = spec.routed_by.reads(ObjectRef("v1", "Service", namespace, spec.service))
+    if not reads.objects:
+        return seen
+    return msgspec.structs.replace(seen, parts=_parts(cluster, namespace, reads))
+
+
+def _parts(cluster: model.Cluster, namespace: str, reads: Reads) -> RouterParts:
+    """Return what a router has, and reads."""
+    objects, unserved = [], set()
+    for ref in reads.objects:
+        resource = cluster.resource(ref.api_version, ref.kind)
+        if resource is None:
+            unserved.add(ref.kind)
+            continue
+        found = _named(cluster.list(resource, namespace).items, ref.name)
+        if found is not None:
+            objects.append((ref.kind, found))
+    slices = cluster.list(ENDPOINT_SLICES, namespace).items
+    wanted = reads.pod_labels.items()
+    return RouterParts(
+        objects=tuple(objects),
+        slices=tuple(s for s in slices if _service_of(s) in reads.services),
+        pods=tuple(
+            pod
+            for pod in cluster.list(PODS, namespace).items
+            if wanted <= (pod["metadata"].get("labels") or {}).items()
+        ),
+        unserved=tuple(sorted(unserved)),
+    )
+
+
+def _service_of(found: Manifest) -> str:
+    return str((found["metadata"].get("labels") or {}).get(_SERVICE_LABEL, ""))
 
 
 def _named(objects: Sequence[Manifest], name: str) -> Manifest | None:

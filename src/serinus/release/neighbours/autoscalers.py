@@ -8,7 +8,7 @@ from serinus.kubernetes_model import quantity
 from serinus.release.model import SetWeight, Spec
 from serinus.release.observation import Finding
 from serinus.traffic.plan import WEIGHT_BP_MAX, Manifest
-from serinus.traffic.replica_ratio import SURGE_WEIGHT_BP_MAX, capacity
+from serinus.traffic.replica_ratio import SURGE_WEIGHT_BP_MAX
 from serinus.traffic.router import Mode
 
 
@@ -39,7 +39,7 @@ def _counts_canary(spec: Spec, hpa: Manifest, n: int, *, surge: bool) -> list[Fi
     weights = [s.weight_bp for s in spec.steps if isinstance(s, SetWeight)]
     most = max(
         (
-            capacity(n, w, mode=spec.mode, surge=surge).canary
+            spec.routed_by.capacity(n, w, mode=spec.mode, surge=surge).canary
             for w in weights
             if w <= SURGE_WEIGHT_BP_MAX or w == WEIGHT_BP_MAX
         ),

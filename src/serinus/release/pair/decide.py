@@ -10,13 +10,8 @@ from serinus.release.pair import writes
 from serinus.release.pair.model import PairDecision, PairGoal, PairObservation
 from serinus.release.words import counted, seconds
 from serinus.traffic.plan import RouteState, TrafficPlan
-from serinus.traffic.replica_ratio import (
-    HASH_LABEL,
-    ReplicaRatio,
-    capacity,
-    is_ready,
-    narrowed_to,
-)
+from serinus.traffic.pods import HASH_LABEL, is_ready
+from serinus.traffic.replica_ratio import ReplicaRatio, capacity, narrowed_to
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
 

@@ -11,7 +11,6 @@ from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.stage import Stage
 from serinus.release.stages.trial import next_step, open_release
-from serinus.traffic.replica_ratio import narrowed_to
 
 ON_TRIAL = (Stage.START, Stage.TRIAL)
 
@@ -156,10 +155,10 @@ def _undo(draft: Draft, _: Command) -> str:
     view, target = draft.view, draft.obs.target
     if target is None or view.stage in (Stage.ADOPTING, Stage.MIXED):
         return _no_release(draft)
-    service = draft.obs.live.service
-    if not target.paused and service is not None and narrowed_to(service) is not None:
+    sole = draft.obs.spec.routed_by.sole_revision(draft.obs.live)
+    if not target.paused and sole is not None:
         # It would roll out at once, and take away pods that have all the users.
-        return "the Service is narrowed to one revision for a moment; try again"
+        return "one revision has all the traffic for a moment; try again"
     if view.stable is not None and view.stable is not view.landed:
         draft.act(SetTemplate(replica_set=view.stable.name))
         return ""

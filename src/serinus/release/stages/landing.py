@@ -8,9 +8,7 @@ from serinus.release.observation import Observation, Target
 from serinus.release.stages import hold
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import give_back
-from serinus.release.stages.route import follow, ready_count, standing_elsewhere
-from serinus.traffic.plan import TrafficPlan
-from serinus.traffic.replica_ratio import narrowed_to
+from serinus.release.stages.route import follow, ready_count, rest_plan, standing_elsewhere
 
 ADOPTION_TOLERANCE_MS = 2_000
 """How long the Deployment controller may take to empty the old ReplicaSets after an adoption."""
@@ -52,13 +50,15 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
     if obs.live.service is None:
         # Nothing is narrowed, and what comes back in its place selects as its owner writes it.
         return True
-    plan = TrafficPlan.at_rest(now_stable.hash)
+    plan = rest_plan(obs, now_stable.hash)
     route = follow(obs, plan, draft.now)
     if route.actions and obs.live.service is not None:
-        narrowed = narrowed_to(obs.live.service) == now_stable.hash
-        if narrowed and old_standing and ready_count(obs, now_stable.hash):
+        alone = obs.spec.routed_by.sole_revision(obs.live) == now_stable.hash
+        if alone and old_standing and ready_count(obs, now_stable.hash):
             return False
         draft.note(Reason.WIDENED, f"Service {obs.spec.service} selects every revision again")
+    if not route.is_shown and route.waiting is not None:
+        draft.wait(Reason(route.waiting.reason), route.waiting.message)
     draft.act(*route.actions)
     draft.set(shown=route.shown)
     return not route.actions and route.is_shown
@@ -73,7 +73,7 @@ def _unfinished(draft: Draft, target: Target) -> None:
     stuck = target.paused and (others or now_stable.wanted_count != target.replica_count)
     if stuck and draft.now < since + ADOPTION_TOLERANCE_MS:
         draft.wake(since + ADOPTION_TOLERANCE_MS)
-    elif stuck and draft.follow(follow(obs, TrafficPlan.at_rest(now_stable.hash), draft.now)):
+    elif stuck and draft.follow(follow(obs, rest_plan(obs, now_stable.hash), draft.now)):
         # The old pods are good: users get them back before the rest is put in order.
         draft.act(Resume())
         draft.warn(Reason.MIXED, "the adoption did not saturate: the Deployment is resumed")
@@ -115,7 +115,7 @@ def _finish(draft: Draft, target: Target) -> None:
 def mixed(draft: Draft) -> None:
     """Repair a Deployment that runs several old revisions: keep the one to protect."""
     obs, target, stable = draft.obs, draft.target, draft.stable
-    if not draft.follow(follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)):
+    if not draft.follow(follow(obs, rest_plan(obs, stable.hash), draft.now)):
         return
     if obs.status.waiting is None or obs.status.waiting.reason != Reason.MIXED.value:
         draft.warn(Reason.MIXED, f"several revisions run; {stable.name} stays, the others go")
@@ -137,7 +137,7 @@ def let_out(draft: Draft) -> None:
     else:
         why = "no pod of the stable revision is available"
     if obs.canary is not None:
-        draft.follow(follow(obs, TrafficPlan.at_rest(), draft.now))
+        draft.follow(follow(obs, rest_plan(obs), draft.now))
     give_back(draft)
     if target.paused:
         draft.act(Resume())
@@ -152,7 +152,7 @@ def missing(draft: Draft) -> None:
         f"spec.targetRef.name: Deployment {draft.obs.spec.target} is not there; create it, or "
         "delete this release"
     )
-    draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+    draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
     if draft.obs.status.phase is not Phase.DEGRADED or draft.obs.status.message != message:
         draft.warn(Reason.TARGET_MISSING, message)
     draft.set(phase=Phase.DEGRADED, message=message)

@@ -9,9 +9,8 @@ from serinus.release.decision import DeleteCanary, Reason
 from serinus.release.model import Phase
 from serinus.release.stages import hold, landing, promotion, removal
 from serinus.release.stages.draft import Draft
-from serinus.release.stages.route import follow
+from serinus.release.stages.route import follow, rest_plan
 from serinus.release.stages.stage import Stage
-from serinus.traffic.plan import TrafficPlan
 
 
 def leave(draft: Draft) -> None:
@@ -71,7 +70,7 @@ def _route_at_rest(draft: Draft) -> bool:
     """Open the Service, if it is there; return whether it is open."""
     if draft.obs.live.service is None:
         return True
-    return draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+    return draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
 
 
 def _let_go(draft: Draft, *, lift: bool) -> None:

@@ -14,9 +14,8 @@ from serinus.release.model import Phase, Promotion, Status
 from serinus.release.observation import Target
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import give_back, scale_stable
-from serinus.release.stages.route import follow
+from serinus.release.stages.route import follow, rest_plan
 from serinus.release.words import counted
-from serinus.traffic.plan import TrafficPlan
 
 
 def begin(draft: Draft) -> None:
@@ -104,7 +103,7 @@ def rolls_out(status: Status) -> bool:
 
 def roll(draft: Draft) -> None:
     """Let the Deployment roll the template out itself, beside the canary that keeps its share."""
-    if not draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now)):
+    if not draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now)):
         return
     if not give_back(draft):
         draft.wait(Reason.WAITING_FOR_PODS, f"{draft.target.name} gets its replicas back")
@@ -123,7 +122,7 @@ def rolling(draft: Draft) -> None:
     if draft.status.phase is not Phase.PROMOTING:
         draft.warn(Reason.BYPASSED, "the template rolls out outside the release: accepted")
     draft.set(phase=Phase.PROMOTING, promotion=Promotion.ROLLING_UPDATE)
-    if not draft.follow(follow(obs, TrafficPlan.at_rest(), draft.now)):
+    if not draft.follow(follow(obs, rest_plan(obs), draft.now)):
         return
     if not target.complete:
         if target.paused:

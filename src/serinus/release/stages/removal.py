@@ -11,15 +11,14 @@ from serinus.release.observation import Target
 from serinus.release.stages import hold
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import full_count, give_back, staying_count
-from serinus.release.stages.route import follow, plan_for, standing_elsewhere
-from serinus.traffic.plan import TrafficPlan
+from serinus.release.stages.route import follow, plan_for, rest_plan, standing_elsewhere
 
 
 def given_up(draft: Draft) -> None:
     """Finish an abort, and stay aborted until the template changes or a person says retry."""
     draft.remember_target()
     if draft.status.phase is Phase.ABORTED and draft.obs.canary is None:
-        draft.follow(follow(draft.obs, TrafficPlan.at_rest(), draft.now))
+        draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
         hold.hand_over(draft)
         return
     draft.set(phase=Phase.ABORTING)
@@ -96,7 +95,9 @@ def remove(draft: Draft) -> bool:
             return False
         if not give_back(draft):
             return False
-        route = follow(obs, TrafficPlan.at_rest(stable.hash), draft.now)
+        route = follow(obs, rest_plan(obs, stable.hash), draft.now)
+        if not route.is_shown and route.waiting is not None:
+            draft.wait(Reason(route.waiting.reason), route.waiting.message)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
         return not route.actions and (route.is_shown or obs.live.service is None)
@@ -104,7 +105,7 @@ def remove(draft: Draft) -> bool:
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)
     if target.replica_count == 0:
-        plan = TrafficPlan.at_rest(stable.hash)
+        plan = rest_plan(obs, stable.hash)
     if obs.live.service is not None and not draft.follow(follow(obs, plan, draft.now)):
         return False
     draft.set(weight_bp=0)

@@ -9,9 +9,8 @@ from serinus.release.decision import Action, Reason, SetTraffic
 from serinus.release.model import Shown, Waiting
 from serinus.release.observation import Observation
 from serinus.release.words import seconds
-from serinus.traffic import registry
 from serinus.traffic.plan import RouteState, TrafficPlan
-from serinus.traffic.replica_ratio import HASH_LABEL, is_ready, narrowed_to, selects
+from serinus.traffic.pods import HASH_LABEL, is_ready
 
 REST = "*"
 
@@ -32,9 +31,10 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
     """Return whether the data plane does what the plan says.
 
     In force means: the cluster shows it since `settle_ms`, because proxies read the cluster with a
-    delay that it cannot show.
+    delay that it cannot show. Proxies that acknowledge have no such delay; where one revision gets
+    everything the other still gets that time, for the requests that it has in hand.
     """
-    router = registry.router(obs.spec.router)
+    router = obs.spec.routed_by
     report = router.report(plan, obs.live)
     key = plan.sole_revision or REST
     known = obs.status.shown
@@ -64,12 +64,14 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
             waiting=waiting,
         )
     shown = known or Shown(route=key, since_ms=now)
-    settled_at = shown.since_ms + obs.spec.settle_ms
+    waits = plan.sole_revision is not None or not router.capabilities.acknowledges
+    settle_ms = obs.spec.settle_ms if waits else 0
+    settled_at = shown.since_ms + settle_ms
     if now >= settled_at:
         return Route(in_force=True, shown=shown, is_shown=True)
     waiting = Waiting(
         Reason.WAITING_FOR_SETTLE.value,
-        f"Service {obs.spec.service}: the proxies get {seconds(obs.spec.settle_ms)} to follow",
+        f"Service {obs.spec.service}: the proxies get {seconds(settle_ms)} to follow",
         now,
     )
     return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at, is_shown=True)
@@ -82,11 +84,31 @@ def _serves_nobody(obs: Observation, plan: TrafficPlan) -> bool:
     )
 
 
-def plan_for(obs: Observation, stable_hash: str, canary_hash: str, weight_bp: int) -> TrafficPlan:
+def plan_for(
+    obs: Observation,
+    stable_hash: str,
+    canary_hash: str,
+    weight_bp: int,
+    *,
+    with_rules: bool = False,
+) -> TrafficPlan:
     """Return the plan of a weight; never narrowed where the Service must not be."""
     if obs.narrowable or 0 < weight_bp < 10_000:
-        return TrafficPlan.split(stable_hash, canary_hash, weight_bp)
-    return TrafficPlan.at_rest(stable_hash)
+        return TrafficPlan.split(stable_hash, canary_hash, weight_bp, with_rules=with_rules)
+    return rest_plan(obs, stable_hash)
+
+
+def rest_plan(obs: Observation, stable_hash: str = "") -> TrafficPlan:
+    """Return the plan of a Service without a release; who leaves keeps nothing of ours."""
+    return TrafficPlan.at_rest(stable_hash, kept=not obs.leaving)
+
+
+def plan_before_canary(obs: Observation, stable_hash: str, weight_bp: int) -> TrafficPlan | None:
+    """Return what must be in force before the canary's pods are there, if anything must."""
+    in_front = obs.spec.routed_by.capabilities.stands_in_front
+    if in_front or (weight_bp == 0 and obs.narrowable):
+        return plan_for(obs, stable_hash, "", 0)
+    return None
 
 
 def standing_elsewhere(obs: Observation, revision: str) -> int:
@@ -106,17 +128,3 @@ def ready_count(obs: Observation, revision: str) -> int:
         for pod in obs.live.pods
         if pod["metadata"].get("labels", {}).get(HASH_LABEL) == revision and is_ready(pod)
     )
-
-
-def strands_users(obs: Observation) -> bool:
-    """Tell whether the Service is narrowed to a revision that serves nobody while another could.
-
-    So it is too where its owner sends it to other pods now, which have no such hash.
-    """
-    service = obs.live.service
-    revision = None if service is None else narrowed_to(service)
-    if service is None or revision is None:
-        return False
-    ready = [pod for pod in obs.live.pods if is_ready(pod)]
-    taken = [pod for pod in ready if selects(service, pod["metadata"].get("labels") or {})]
-    return bool(ready) and (not taken or ready_count(obs, revision) == 0)

@@ -18,11 +18,9 @@ from serinus.release.observation import Target
 from serinus.release.stages import hold, promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.full_count import arrived, full_count, scale_stable, staying_count
-from serinus.release.stages.route import follow, plan_for
+from serinus.release.stages.route import follow, plan_before_canary, plan_for
 from serinus.release.words import counted, seconds
-from serinus.traffic import registry
 from serinus.traffic.plan import WEIGHT_BP_MAX
-from serinus.traffic.replica_ratio import narrowed_to
 from serinus.traffic.router import Capacity, Mode
 
 
@@ -61,10 +59,9 @@ def start(draft: Draft) -> None:
     if _cleanup_pending(draft):
         return
     weight_bp = asked_weight(obs.spec, draft.status)
-    if weight_bp == 0 and obs.narrowable:
-        plan = plan_for(obs, stable.hash, "", 0)
-        if not draft.follow(follow(obs, plan, draft.now)):
-            return
+    plan = plan_before_canary(obs, stable.hash, weight_bp)
+    if plan is not None and not draft.follow(follow(obs, plan, draft.now)):
+        return
     count = _goal(draft, target, weight_bp).canary
     n = full_count(draft.status, target)
     if obs.spec.mode is Mode.CONSTANT:
@@ -139,8 +136,7 @@ def _cleanup_pending(draft: Draft) -> bool:
 def _goal(draft: Draft, target: Target, weight_bp: int) -> Capacity:
     spec = draft.obs.spec
     n = full_count(draft.status, target)
-    router = registry.router(spec.router)
-    goal = router.capacity(n, weight_bp, mode=spec.mode, surge=target.surge)
+    goal = spec.routed_by.capacity(n, weight_bp, mode=spec.mode, surge=target.surge)
     # At weight 0 one canary runs all the same: to be looked at before users meet it.
     canary = max(goal.canary, min(n, 1))
     if spec.mode is Mode.SURGE:
@@ -216,7 +212,13 @@ def reach(draft: Draft, weight_bp: int) -> bool:
     stable_set, canary_set = draft.stable, draft.view.canary
     goal = _goal(draft, target, weight_bp)
     available = canary_set.available_count if canary_set else 0
-    plan = plan_for(obs, stable_set.hash, draft.status.canary_hash, weight_bp)
+    plan = plan_for(
+        obs,
+        stable_set.hash,
+        draft.status.canary_hash,
+        weight_bp,
+        with_rules=draft.status.phase is not Phase.PROMOTING and obs.spec.has_rules,
+    )
     lowering = canary.replica_count > goal.canary
     if obs.spec.mode is Mode.CONSTANT and _must_share(draft, target, weight_bp):
         wide = plan_for(obs, stable_set.hash, draft.status.canary_hash, WEIGHT_BP_MAX // 2)
@@ -242,7 +244,7 @@ def reach(draft: Draft, weight_bp: int) -> bool:
 def _must_share(draft: Draft, target: Target, weight_bp: int) -> bool:
     """Tell whether both revisions must serve on the way: neither alone has the pods for all."""
     obs, pods = draft.obs, draft.view.canary
-    narrowed = None if obs.live.service is None else narrowed_to(obs.live.service)
+    narrowed = obs.spec.routed_by.sole_revision(obs.live)
     if pods is None or pods.available_count == 0:
         return False
     if weight_bp == WEIGHT_BP_MAX:

@@ -29,7 +29,7 @@ from serinus.release.stages.landing import ADOPTION_TOLERANCE_MS
 from serinus.simulation.manifests import image_of
 from serinus.simulation.simulation import Simulation
 from serinus.traffic.plan import Manifest
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 
 def key(sim: Simulation) -> int:

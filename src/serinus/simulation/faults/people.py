@@ -13,7 +13,7 @@ from serinus.simulation.faults.fault import Fault
 from serinus.simulation.faults.machines import SLOW_MS
 from serinus.simulation.manifests import a_deployment, a_service, a_template, image_of
 from serinus.simulation.watch import Trouble
-from serinus.traffic.replica_ratio import is_ready
+from serinus.traffic.pods import is_ready
 
 if TYPE_CHECKING:
     from serinus.simulation.simulation import Simulation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import xxhash
 
 from serinus.assignment.intervals import Version
 from serinus.clock import Instant
@@ -18,6 +19,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         generation: of the newest plan that it could read.
         in_force_generation: of the plan that it follows.
         weight_bp: the canary's share that is in force; 0 also while no pod of it is ready.
+        endpoints: what `digest` makes of the pods that it sends to.
         problem: why the newest plan is not in force; empty when it is.
     """
 
@@ -27,6 +29,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     weight_bp: int
     stable_endpoint_count: int
     canary_endpoint_count: int
+    endpoints: str = ""
     ready: bool
     restart_count: int
     envoy_version: str
@@ -46,3 +49,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def endpoint_count(endpoints: Endpoints, version: Version) -> int:
     """Return how many places serve a version, over all ports."""
     return sum(len(found) for (_, of), found in endpoints.items() if of is version)
+
+
+def digest(endpoints: Endpoints) -> str:
+    """Return a text that is equal for equal endpoints, and else another."""
+    listed = sorted(
+        f"{port} {version.value} {each.host} {each.port}"
+        for (port, version), found in endpoints.items()
+        for each in found
+    )
+    return xxhash.xxh64_hexdigest("\n".join(listed).encode())
