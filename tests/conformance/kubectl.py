@@ -34,13 +34,13 @@ class Kubectl:
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(json.dumps(_kubeconfig(connection)))
 
-    async def __call__(self, *arguments: str, given: Object | None = None) -> str:
+    async def __call__(self, *arguments: str, given: Object | None = None, editor: str = "") -> str:
         """Run a command that must work; return what it says. `given` is the file of `-f FILE`."""
-        done = await self.run(*arguments, given=given)
+        done = await self.run(*arguments, given=given, editor=editor)
         assert done.code == 0, f"kubectl {' '.join(arguments)}: {done.output}"
         return done.output
 
-    async def run(self, *arguments: str, given: Object | None = None) -> Finished:
+    async def run(self, *arguments: str, given: Object | None = None, editor: str = "") -> Finished:
         """Run a command to its end; `FILE` among the arguments stands for `given` in a file."""
         words = [self._written(given) if each == "FILE" else each for each in arguments]
         process = await spawn(
@@ -50,7 +50,7 @@ class Kubectl:
                 f"--namespace={self._namespace}",
                 *words,
             ],
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBE_EDITOR": editor},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             die_with_parent=True,

@@ -18,7 +18,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.control_plane import credentials
+from tests.control_plane import audit, credentials
+from tests.control_plane.audit import Written
 from tests.control_plane.build import Binaries
 from tests.control_plane.programs import ControlPlaneError, Programs
 
@@ -35,6 +36,8 @@ _CONTROLLERS = (
     "clusterrole-aggregation-controller",
 )
 _START_ATTEMPTS = 3
+_MANAGER_CALLS_PER_S = 1000
+"""More than the controllers need: their default of 20 would make the tests wait for that limit."""
 _POLICY_BETA = (
     "--feature-gates=MutatingAdmissionPolicy=true",
     "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
@@ -45,9 +48,12 @@ _POLICY_BETA = (
 class ControlPlane:
     """A running control plane; make one with `running()`."""
 
-    def __init__(self, binaries: Binaries, folder: Path) -> None:
+    def __init__(
+        self, binaries: Binaries, folder: Path, *, manager_calls_per_s: int | None = None
+    ) -> None:
         self.binaries = binaries
         self.folder = folder
+        self._manager_calls_per_s = manager_calls_per_s or _MANAGER_CALLS_PER_S
         self.kubeconfig = folder / "kubeconfig"
         self.ca_file = folder / "certs" / "apiserver.crt"
         self.tokens: Mapping[str, str] = {}
@@ -91,6 +97,15 @@ class ControlPlane:
         await self._until_ready("kube-controller-manager", f"https://127.0.0.1:{manager}/healthz")
         await self._programs.until("kube-controller-manager", self._roles_are_filled)
 
+    async def restart_api_server(self) -> None:
+        """Kill the API server, start it again, and return when it is ready."""
+        await self._programs.restart(self.binaries.api_server.name)
+        await self._until_ready("kube-apiserver", f"{self.url}/readyz")
+
+    def written(self) -> list[Written]:
+        """Return all that anyone asked the API server to write so far."""
+        return audit.read(self.folder)
+
     async def stop(self) -> None:
         """End all programs, the last one started first."""
         await self._programs.stop()
@@ -120,13 +135,14 @@ class ControlPlane:
             "--advertise-address=127.0.0.1",
             "--endpoint-reconciler-type=none",
             f"--secure-port={port}",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-cluster-ip-range=10.0.0.0/16",
             "--service-account-issuer=https://kubernetes.default",
             f"--service-account-key-file={public}",
             f"--service-account-signing-key-file={private}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
             "--disable-admission-plugins=ServiceAccount",
+            *audit.options(self.folder),
             *(_POLICY_BETA if self.binaries.minor < 36 else ()),
         )
 
@@ -139,9 +155,8 @@ class ControlPlane:
             f"--controllers={','.join(_CONTROLLERS)}",
             "--bind-address=127.0.0.1",
             f"--secure-port={port}",
-            # The default of 20 calls a second would make the tests wait for the client's own limit.
-            "--kube-api-qps=1000",
-            "--kube-api-burst=2000",
+            f"--kube-api-qps={self._manager_calls_per_s}",
+            f"--kube-api-burst={2 * self._manager_calls_per_s}",
             # An autoscaler looks every 15 s and leaves young pods out of account for minutes.
             "--horizontal-pod-autoscaler-sync-period=1s",
             "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
@@ -200,11 +215,16 @@ class ControlPlane:
 
 
 @contextlib.asynccontextmanager
-async def running(binaries: Binaries) -> AsyncIterator[ControlPlane]:
-    """Run a control plane in a temporary folder for as long as the block lasts."""
+async def running(
+    binaries: Binaries, *, manager_calls_per_s: int | None = None
+) -> AsyncIterator[ControlPlane]:
+    """Run a control plane in a temporary folder for as long as the block lasts.
+
+    `manager_calls_per_s` limits what its controllers ask of the API server in a second.
+    """
     for attempt in range(1, _START_ATTEMPTS + 1):
         with tempfile.TemporaryDirectory(prefix="serinus-control-plane-") as folder:
-            plane = ControlPlane(binaries, Path(folder))
+            plane = ControlPlane(binaries, Path(folder), manager_calls_per_s=manager_calls_per_s)
             try:
                 try:
                     await plane.start()

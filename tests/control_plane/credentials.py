@@ -15,12 +15,14 @@ CLUSTER_ROLES = {"editor": "edit", "viewer": "view"}
 """Users with the rights of one of the ClusterRoles that every API server has."""
 STRANGER = "stranger"
 """A user who is known and may do nothing."""
+REPLICAS = ("serinus-0", "serinus-1")
+"""Replicas of an operator, each with a name of its own in the audit log."""
 
 
 def write_tokens(path: Path) -> dict[str, str]:
     """Write the static token file of the API server; return the token of each user."""
-    tokens = {user: secrets.token_hex(16) for user in (ADMIN, *CLUSTER_ROLES, STRANGER)}
-    groups = {ADMIN: ',"system:masters"'}
+    tokens = {user: secrets.token_hex(16) for user in (ADMIN, *CLUSTER_ROLES, STRANGER, *REPLICAS)}
+    groups = dict.fromkeys((ADMIN, *REPLICAS), ',"system:masters"')
     _write_private(
         path,
         "".join(

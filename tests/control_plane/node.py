@@ -10,7 +10,7 @@ from typing import IO
 
 from serinus.local_cluster.node.run import Services
 from serinus.process import spawn, stop
-from tests.control_plane import kube_proxy, namespace
+from tests.control_plane import kube_proxy, namespace, outside
 from tests.control_plane.bench import ControlPlane
 
 
@@ -45,6 +45,7 @@ async def running(
         async with contextlib.AsyncExitStack() as stack:
             if is_proxied:
                 await stack.enter_async_context(kube_proxy.running(plane))
+                await stack.enter_async_context(outside.network())
             yield
     finally:
         await stop(node, grace_ms=10_000)

@@ -25,6 +25,7 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._starts: dict[str, tuple[Path, tuple[str, ...], Mapping[str, str] | None]] = {}
 
     def pids(self) -> list[int]:
         """Return the process ids of all programs."""
@@ -39,6 +40,7 @@ class Programs:
         self, program: Path, *arguments: str, env: Mapping[str, str] | None = None
     ) -> None:
         """Start a program, which goes by the name of its file."""
+        self._starts[program.name] = (program, arguments, env)
         with (self.folder / f"{program.name}.log").open("ab") as log:
             self._processes[program.name] = await spawn(
                 [str(program), *arguments],
@@ -48,6 +50,14 @@ class Programs:
                 stderr=log,
                 die_with_parent=True,
             )
+
+    async def restart(self, name: str) -> None:
+        """Kill a program, and start it again as it was."""
+        process = self._processes[name]
+        process.kill()
+        await process.wait()
+        program, arguments, env = self._starts[name]
+        await self.start(program, *arguments, env=env)
 
     async def until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait for what one of the programs brings about.

@@ -91,9 +91,8 @@ class Pod:
             await asyncio.sleep(1)
         fails = self.behaviour == "fail" or (self.behaviour == "fail-third" and self.count % 3 == 0)
         status = "500 Internal Server Error" if fails else "200 OK"
-        writer.write(
-            f"HTTP/1.1 {status}\r\nX-Serinus-Version: {self.version}\r\nContent-Length: 0\r\n\r\n".encode()
-        )
+        lines = [f"HTTP/1.1 {status}", f"X-Serinus-Version: {self.version}", "Content-Length: 0"]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
         await writer.drain()
         return True
 
@@ -121,7 +120,7 @@ async def pod(version: str, behaviour: str = "answer") -> AsyncIterator[Pod]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=4096, limit=2**20)
     host, port = server.sockets[0].getsockname()
     found.address = f"{host}:{port}"
     try:

@@ -110,10 +110,9 @@ async def routing(plan: dict[str, Any], *arguments: str) -> AsyncIterator[Router
         plan = {**plan, "metadata": {**plan["metadata"], "generation": 1}}
         (folder / "plan.yaml").write_text(json.dumps(plan))
         command = [
-            *(sys.executable, "-m", "serinus.router_agent"),
+            *a_command(folder),
             *("--plan", str(folder / "plan.yaml"), "--report", str(folder / "report.json")),
-            *("--folder", str(folder / "envoy"), "--listen", "127.0.0.1"),
-            *("--concurrency", "1", "--drain-ms", "0", "--name", "router-1", *arguments),
+            *arguments,
         ]
         with (folder / "log").open("wb") as log:
             process = await spawn(command, stderr=log, die_with_parent=True)
@@ -127,6 +126,14 @@ async def routing(plan: dict[str, Any], *arguments: str) -> AsyncIterator[Router
             yield router
         finally:
             await stop(process, grace_ms=10_000)
+
+
+def a_command(folder: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "serinus.router_agent"),
+        *("--folder", str(folder / "envoy"), "--listen", "127.0.0.1"),
+        *("--concurrency", "1", "--drain-ms", "0", "--name", "router-1"),
+    ]
 
 
 def a_port() -> int:

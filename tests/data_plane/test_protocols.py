@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.data_plane import http2
-from tests.data_plane.asking import Question
+from tests.data_plane.asking import Question, ask
 from tests.data_plane.pods import pod
 from tests.data_plane.router import a_plan, a_port, routing
 
@@ -72,3 +72,28 @@ async def test_an_old_client_that_speaks_http_1_0_is_answered() -> None:
             writer.write(b"GET / HTTP/1.0\r\n\r\n")
             assert (await reader.read()).split(b"\r\n")[0].endswith(b" 200 OK")
             writer.close()
+
+
+async def test_a_request_with_hundreds_of_headers_and_a_long_one_passes() -> None:
+    many = [(f"x-{n}", "v") for n in range(300)]
+    async with pod("stable") as stable:
+        async with routing(a_plan(a_port(), [stable.address], [])) as router:
+            answer = await ask(router.port, Question(headers=[*many, ("x-long", "a" * 200_000)]))
+        assert answer.status == 200
+        assert len(stable.heard[0].headers["x-long"]) == 200_000
+
+
+async def test_each_port_of_a_service_has_its_own_pods_and_the_same_weight() -> None:
+    listens = {"http": a_port(), "admin": a_port()}
+    async with pod("1") as one, pod("2") as two, pod("3") as three, pod("4") as four:
+        plan = a_plan(0, [], [])
+        plan["spec"] |= {
+            "ports": [{"name": name, "listen": port} for name, port in listens.items()],
+            "stable": {"endpoints": {"http": [one.address], "admin": [two.address]}},
+            "canary": {"endpoints": {"http": [three.address], "admin": [four.address]}},
+        }
+        async with routing(plan) as router:
+            for weight, expected in ((0, ["1", "2"]), (100, ["3", "4"])):
+                await router.split(weight=weight)
+                found = [(await ask(port)).version for port in listens.values()]
+                assert found == expected

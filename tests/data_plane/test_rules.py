@@ -21,7 +21,7 @@ from serinus.rules.tree import Destination, Predicate, Request, Rule
 from serinus.traffic.envoy.routing.conditions import alternatives
 from tests.data_plane.asking import Question, ask_all
 from tests.data_plane.pods import Pod, pod
-from tests.data_plane.router import Router, a_plan, a_port, routing
+from tests.data_plane.router import SPLIT, Router, a_plan, a_port, routing
 from tests.property.rules import strategies
 
 FORWARDED = "x-forwarded-for"
@@ -49,9 +49,13 @@ class Bench:
 
     def ask(self, rules: list[dict[str, str]], questions: Sequence[Question]) -> list[str]:
         """Return which version answers, where only rules lead to the canary."""
+        return self.decide({**SPLIT, "rules": rules}, questions)
+
+    def decide(self, split: dict[str, Any], questions: Sequence[Question]) -> list[str]:
+        """Return which version answers."""
 
         async def go() -> list[str]:
-            await self.router.split(rules=rules)
+            await self.router.set(split=split)
             answers = await ask_all(self.router.port, questions, connection_count=4)
             assert {answer.status for answer in answers} <= {200}
             return [answer.version for answer in answers]
@@ -156,6 +160,11 @@ KINDS: dict[str, tuple[str, Question, Question]] = {
         "request.headers['x-region'] in ['cn', 'sg']",
         Question(headers=[("X-Region", "sg")]),
         Question(headers=[("X-Region", "sgx")]),
+    ),
+    "several lines of a header": (
+        "request.headers['x-a'] == 'a,a'",
+        Question(headers=[("x-a", "a"), ("X-A", "a")]),
+        Question(headers=[("x-a", "a")]),
     ),
     "no header": (
         "!('x-region' in request.headers)",

@@ -21,7 +21,7 @@ from serinus.load.run import run
 from serinus.process import SystemClock
 from tests.data_plane.asking import Question, ask, ask_all, user
 from tests.data_plane.pods import Pod, free_port, pod
-from tests.data_plane.router import a_plan, a_port, routing
+from tests.data_plane.router import Router, a_plan, a_port, routing
 from tests.data_plane.waiting import until
 
 
@@ -37,16 +37,49 @@ def plan(pods: tuple[Pod, Pod], weight: float = 0, **spec: Any) -> dict[str, Any
     return a_plan(a_port(), [stable.address], [canary.address], split=split, **spec)
 
 
+async def restarted(router: Router, count: int) -> None:
+    await until(lambda: router.report()["restartCount"] == count, "it was restarted")
+
+
+async def told(router: Router, problem: str) -> None:
+    await until(lambda: problem in router.report()["problem"], f"told: {problem}")
+
+
 async def test_a_killed_envoy_comes_back_as_it_was(pods: tuple[Pod, Pod]) -> None:
     async with routing(plan(pods)) as router:
         await router.split(weight=100)
         for count in (1, 2):
             router.envoy.kill()
-            await until(lambda n=count: router.report()["restartCount"] == n, "it was restarted")
+            await restarted(router, count)
             await until(lambda: router.report()["ready"], "it serves again")
             assert (await ask(router.port, user("a"))).version == "canary"
         await router.split(weight=0)
         assert (await ask(router.port, user("a"))).version == "stable"
+
+
+async def test_a_plan_that_comes_while_envoy_is_away_is_taken_when_it_is_back(
+    pods: tuple[Pod, Pod],
+) -> None:
+    async with routing(plan(pods)) as router:
+        for weight, version in ((100, "canary"), (0, "stable")) * 3:
+            router.envoy.kill()
+            await router.split(weight=weight)
+            assert (await ask(router.port, user("a"))).version == version
+
+
+async def test_a_plan_that_envoy_did_not_answer_to_is_tried_again(pods: tuple[Pod, Pod]) -> None:
+    async with routing(plan(pods)) as router:
+        envoy = router.envoy
+        envoy.suspend()
+        try:
+            split = {**router.plan["spec"]["split"], "weight": 100}
+            router.write(split=split)
+            await told(router, "does not answer")
+        finally:
+            envoy.resume()
+        await router.in_force()
+        assert router.report()["problem"] == ""
+        assert (await ask(router.port, user("a"))).version == "canary"
 
 
 async def test_envoy_dies_with_its_agent(pods: tuple[Pod, Pod]) -> None:
@@ -67,7 +100,7 @@ async def test_a_plan_that_is_none_is_told_and_the_last_good_one_stays(
             (json.dumps({**router.plan, "kind": "Deployment"}), "is not 'TrafficPlan'"),
         ):
             router.write_text(text)
-            await until(lambda p=problem: p in router.report()["problem"], problem)
+            await told(router, problem)
             assert not router.report()["inForce"]
             assert (await ask(router.port, user("a"))).version == "canary"
         await router.split(weight=0)

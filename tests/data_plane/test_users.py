@@ -89,7 +89,7 @@ async def test_raising_the_weight_moves_users_forward_alone_and_repeats_move_nob
 async def test_another_salt_draws_other_users_first(pods: tuple[Pod, Pod]) -> None:
     users = names(USER_COUNT)
     questions = [user(each) for each in users]
-    salt = "default/shop/8 100% \\1"
+    salt = "default/shop/8"
     async with routing(a_split(pods, weight=50)) as router:
         await router.split(salt=salt)
         found = versions(await ask_all(router.port, questions))
@@ -120,11 +120,13 @@ async def test_what_is_missing_empty_or_repeated_leads_to_the_next_source(
     pods: tuple[Pod, Pod],
 ) -> None:
     on_canary = next(u for u in names(100) if bucket(u, SALT) < 5_000)
-    on_stable = next(u for u in names(100) if bucket(u, SALT) >= 5_000)
+    on_stable, other = [u for u in names(100) if bucket(u, SALT) >= 5_000][:2]
     chain = [{"header": "x-user"}, {"cookie": "sid"}, {"query": "u"}]
     first_says = [
         [("x-user", "")],
-        [("x-user", on_stable), ("x-user", on_stable)],
+        *([("x-user", each), ("x-user", each)] for each in (on_stable, other, "a", "b", "c")),
+        [("x-user", on_stable), ("x-user", other)],
+        [("x-user", f"{on_stable},{other}")],
         [("cookie", f"sid={on_stable}; sid={on_stable}")],
         [("cookie", "sid=")],
         [("cookie", "sid")],
@@ -180,3 +182,31 @@ async def test_100_000_users_get_the_version_that_their_bucket_says(
     async with routing(a_split(pods, identity=[identity], weight=25)) as router:
         found = versions(await ask_all(router.port, [question(each) for each in users]))
     assert found == expected(users, 25)
+
+
+async def test_a_new_user_keeps_her_version_where_rules_lead_to_the_percentage(
+    pods: tuple[Pod, Pod],
+) -> None:
+    """Her id is there also where only a computed condition leads to her route."""
+    rules = [
+        {
+            "name": "new",
+            "when": "timestamp(request.headers['x-t']) > timestamp('2026-01-01T00:00:00Z')",
+            "to": "percentage",
+        },
+        {"name": "all", "when": "request.headers['x-a'] == 'b'", "to": "stable"},
+    ]
+    headers = [("x-t", "2026-02-01T00:00:00Z"), ("x-a", "b")]
+    async with routing(a_split(pods, weight=50, cookie={"name": "who"}, rules=rules)) as router:
+        first = await ask_all(router.port, [Question(headers=headers)] * 100)
+    ids = [a.headers["set-cookie"].partition(";")[0].removeprefix("who=") for a in first]
+    assert versions(first) == expected(ids, 50)
+
+
+async def test_a_new_user_is_known_by_no_header_that_is_taken_away(pods: tuple[Pod, Pod]) -> None:
+    plan = a_split(pods, weight=50, cookie={"name": "who"})
+    plan["spec"]["edge"] = {"stripHeaders": ["x-user"]}
+    async with routing(plan) as router:
+        first = await ask_all(router.port, [user("anna")] * 100)
+    ids = [a.headers["set-cookie"].partition(";")[0].removeprefix("who=") for a in first]
+    assert versions(first) == expected(ids, 50)

@@ -34,10 +34,10 @@ _NO_KUBE_PROXY = pytest.StashKey[str]()
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say once and loudly that Services were not kube-proxy's."""
+    """Say once and loudly that there was no kube-proxy."""
     if reason := config.stash.get(_NO_KUBE_PROXY, None):
         terminalreporter.line(
-            f"NO KUBE-PROXY: {reason}; our own node played the Services", red=True, bold=True
+            f"NO KUBE-PROXY: {reason}; what it should have played was skipped", red=True, bold=True
         )
 
 
@@ -115,7 +115,15 @@ def plane(stage_kind: str, request: pytest.FixtureRequest) -> ControlPlane | Non
     wanted = request.config.getoption("--service-proxy") == "kube-proxy"
     if wanted and (reason := kube_proxy.missing(running.binaries)):
         request.config.stash[_NO_KUBE_PROXY] = reason
+        pytest.skip(f"NO KUBE-PROXY: {reason}")
     return running
+
+
+@pytest.fixture
+def proxied(plane: ControlPlane | None, request: pytest.FixtureRequest) -> None:
+    """Skip where Services are our own balancer's."""
+    if plane is None or request.config.getoption("--service-proxy") != "kube-proxy":
+        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
 
 
 @pytest.fixture

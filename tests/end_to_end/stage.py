@@ -21,6 +21,7 @@ from serinus.load.plan import LoadPlan
 from serinus.load.report import Report
 from serinus.load.run import run
 from serinus.process import SystemClock
+from tests.control_plane import outside
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[2] / "examples" / "nginx-canary"
@@ -141,7 +142,15 @@ async def measure(url: str, *, request_count: int) -> Report:
         requests_max=request_count,
         duration_ms=None,
     )
-    return await run(plan, clock=SystemClock())
+    return await _sent(plan, asyncio.Event())
+
+
+async def _sent(plan: LoadPlan, stop: asyncio.Event) -> Report:
+    """Make load from where clients are: from a network of their own where there is one."""
+    where = outside.current()
+    if where is None:
+        return await run(plan, clock=SystemClock(), stop=stop)
+    return await outside.run(lambda told: run(plan, clock=SystemClock(), stop=told), where, stop)
 
 
 @contextlib.asynccontextmanager
@@ -158,7 +167,7 @@ async def under_load(
         record=True,
     )
     stop = asyncio.Event()
-    running = asyncio.ensure_future(run(plan, clock=SystemClock(), stop=stop))
+    running = asyncio.ensure_future(_sent(plan, stop))
     result: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
     try:
         yield result

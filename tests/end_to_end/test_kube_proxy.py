@@ -8,20 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.control_plane import kube_proxy
-from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import NODE_PORT, STABLE, Stage, measure
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
-
-
-@pytest.fixture
-def proxied(plane: ControlPlane | None, request: pytest.FixtureRequest) -> None:
-    """Skip where Services are our own balancer's."""
-    if plane is None or request.config.getoption("--service-proxy") != "kube-proxy":
-        pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
-    if reason := kube_proxy.missing(plane.binaries):
-        pytest.skip(f"NO KUBE-PROXY: {reason}")
 
 
 def rules() -> str:
@@ -43,6 +32,21 @@ async def test_a_node_port_and_a_cluster_ip_lead_to_every_pod_by_its_rules(
         found = rules()
         assert f"tcp . {NODE_PORT} : goto external-" in found
         assert "numgen random mod 3" in found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("count", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_while_nothing_moves_no_new_connection_is_lost(
+    proxied: None, make_stage: OpenStage, count: int
+) -> None:
+    async with make_stage() as stage:
+        await stage.kubectl("apply", "-f", STABLE)
+        await stage.serving("nginx-deployment", 3)
+        await stage.answering()
+        report = await measure(stage.url, request_count=count)
+        print(f"{report.failed_count} of {report.planned_count} new connections failed")
+        assert report.valid, report.warnings
+        assert report.failed_count == 0, report.examples
 
 
 async def test_its_rules_are_gone_with_it(proxied: None, make_stage: OpenStage) -> None:

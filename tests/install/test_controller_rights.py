@@ -47,6 +47,8 @@ class Scene(msgspec.Struct, frozen=True):
     admin: Connection
     log: Path
     hold: Hold
+    missing: list[str] = []
+    """What was taken from the role on purpose."""
 
     async def release(self) -> Object:
         """Return the CanaryRelease `shop`."""
@@ -82,9 +84,11 @@ async def scene(
         log = tmp_path / "controller.log"
         try:
             async with running(await account(client, admin), log, tmp_path, settings):
-                yield Scene(cluster, admin, log, settings.hold)
+                scene = Scene(cluster, admin, log, settings.hold)
+                yield scene
                 await let_go(client, cluster)
-                assert "forbidden" not in log.read_text().lower().partition(_REMOVED)[0]
+                refused = "forbidden" in log.read_text().lower().partition(_REMOVED)[0]
+                assert refused == bool(scene.missing)
         finally:
             async for _ in removing.remove(client, let_go=None):
                 pass
@@ -204,6 +208,46 @@ async def test_the_controller_needs_no_more_and_a_viewer_cannot_promote(
     assert holding.RELEASE_LABEL not in shop["metadata"]["labels"]
     assert not shop["spec"].get("paused")
     assert '"leads"' in scene.log.read_text()
+
+
+async def test_a_right_that_is_missing_is_named_and_the_phase_outlives_it(
+    scene: Scene, tmp_path: Path
+) -> None:
+    cluster, client = scene.cluster, scene.cluster._client
+    await on_trial(scene)
+    wide = scene.hold is Hold.POLICY
+    kind = next(k for k in INSTALLED if k.kind == ("ClusterRole" if wide else "Role"))
+    where = None if wide else cluster.namespace
+    role = await client.get(kind, CONTROLLER, where)
+    scene.missing.append("patch services")
+    rules = [
+        {**rule, "verbs": [v for v in rule["verbs"] if v != "patch"]}
+        if rule["resources"] == ["services"]
+        else rule
+        for rule in role["rules"]
+    ]
+    await client.replace(kind, {**role, "rules": rules}, where)
+    await Serinus(scene.admin, tmp_path)("promote", "shop", "-n", cluster.namespace)
+
+    async def told() -> str:
+        status = (await scene.release())["status"]
+        (found,) = [c for c in status["conditions"] if c["type"] == "Degraded"]
+        assert (status["phase"], found["status"], found["reason"]) == (
+            "Promoting",
+            "True",
+            "Forbidden",
+        )
+        message: str = found["message"]
+        return message
+
+    message = await cluster.eventually(told, deadline_ms=60_000)
+    assert 'cannot patch resource "services"' in message
+    lacking = await client.get(kind, CONTROLLER, where)
+    await client.replace(kind, {**lacking, "rules": role["rules"]}, where)
+    # It tries again by itself within a minute; a change of anything of its own comes first.
+    note = {"metadata": {"annotations": {"mended": "yes"}}}
+    await client.patch(CANARY_RELEASES, "shop", cluster.namespace, note)
+    await scene.phase("Healthy")
 
 
 async def test_uninstalling_gives_back_what_a_release_on_its_way_has_changed(

@@ -1,4 +1,4 @@
-"""Three services that call each other: gateway (FastAPI, httpx), cart (Flask, requests), prices (aiohttp's client)."""
+"""Services that call each other: gateway, cart, prices, stock; each with another client."""
 
 from __future__ import annotations
 

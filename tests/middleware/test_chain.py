@@ -12,7 +12,7 @@ import pytest
 from serinus.assignment.bucket import bucket
 from tests.middleware.servers import flask, uvicorn
 
-USER_COUNT = 60
+USER_COUNT = 40
 DECIDES = json.dumps({"salt": "s/1", "weight": 50, "identity": [{"header": "x-user"}]})
 # By itself no inner service would send anybody to the canary.
 FOLLOWS = json.dumps({"salt": "s/1", "weight": 0})

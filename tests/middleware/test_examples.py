@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -38,9 +39,11 @@ def shop(
 
 def price(shop: httpx.Client, **headers: str) -> dict[str, object]:
     shop.cookies.clear()
-    answer = shop.get(
-        "/price?amount=10", headers={k.replace("_", "-"): v for k, v in headers.items()}
-    )
+    return ask(shop, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def ask(shop: httpx.Client, headers: dict[str, str]) -> dict[str, object]:
+    answer = shop.get("/price?amount=10", headers=headers)
     assert answer.status_code == 200
     found: dict[str, object] = answer.json()
     assert answer.headers["x-serinus-version"] == found["version"]
@@ -51,13 +54,25 @@ CANARY = {"version": "canary", "cents": 950}
 STABLE = {"version": "stable", "cents": 1_000}
 
 
-def test_a_user_has_the_price_of_her_version(shop: httpx.Client) -> None:
-    plan = json.loads((ROOT / "examples" / "middleware-flask" / "plan.json").read_text())
+def expected(user: str) -> dict[str, object]:
+    plan = json.loads((ROOT / "examples" / EXAMPLES[0] / "plan.json").read_text())
     split = split_of(plan)
+    return CANARY if bucket(user, split.salt) < split.weight_bp else STABLE
+
+
+def test_a_user_has_the_price_of_her_version(shop: httpx.Client) -> None:
     users = [f"user-{number}" for number in range(40)]
-    expected = {u: CANARY if bucket(u, split.salt) < split.weight_bp else STABLE for u in users}
-    assert {user: price(shop, x_user=user) for user in users} == expected
-    assert CANARY in expected.values()
+    prices = [price(shop, x_user=user) for user in users]
+    assert prices == [expected(user) for user in users]
+    assert CANARY in prices
+    assert STABLE in prices
+
+
+def test_requests_at_the_same_time_do_not_see_each_other(shop: httpx.Client) -> None:
+    users = [f"user-{number}" for number in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        prices = list(pool.map(lambda user: ask(shop, {"x-user": user}), users))
+    assert prices == [expected(user) for user in users]
 
 
 def test_staff_has_the_canary_and_crawlers_have_stable(shop: httpx.Client) -> None:

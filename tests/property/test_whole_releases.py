@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serinus import errors
+from serinus.controller.observe import observe
 from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
@@ -25,11 +26,12 @@ from serinus.release.model import (
     Step,
 )
 from serinus.release.revision import RESTARTED_AT
+from serinus.release.stages.reaching import Reach, reach
 from serinus.traffic.pods import HASH_LABEL, is_ready
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
 from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of
-from tests.unit.release.world import ReleaseWorld, a_service, a_spec
+from tests.unit.release.world import ReleaseWorld, a_service, a_spec, finished
 
 OLD, NEW, NEWER = "shop:1", "shop:2", "shop:3"
 WALK = settings(
@@ -190,7 +192,8 @@ def test_commands_at_any_moment_lead_to_an_end(
     for step_count, verb, percent in commands:
         world.stumble(step_count)
         weight_bp = percent * 100 if verb is CommandVerb.SET_WEIGHT else None
-        world.give(verb, weight_bp=weight_bp)
+        full = verb is CommandVerb.PROMOTE and percent % 2 == 0
+        world.give(verb, weight_bp=weight_bp, full=full)
     phase = world.end_of_all()
     assert phase in (Phase.HEALTHY, Phase.ABORTED)
     # Undo after a promotion is a release of the old template, which may be aborted in its turn.
@@ -198,6 +201,40 @@ def test_commands_at_any_moment_lead_to_an_end(
     expected = other if phase is Phase.ABORTED else _image(world)
     assert world.ready() == {expected: world.replica_count}
     _is_clean(world)
+
+
+def _reach_of_healthy(world: Crowd) -> Reach:
+    release = world.stored.release
+    seen = observe(release, finished(world.read(release.spec))).observation
+    return reach(seen, release.outlook, Phase.HEALTHY, generation=release.generation)
+
+
+@WALK
+@given(crowds(), st.lists(st.tuples(st.integers(0, 60), verbs), max_size=6), st.integers(0, 200))
+def test_who_waits_hears_of_an_end_when_it_is_there_and_of_none_that_still_comes(
+    world: Crowd, commands: list[tuple[int, CommandVerb]], step_count: int
+) -> None:
+    world.spare_count = max(world.spare_count, world.replica_count // 4)
+    world.set_image(NEW)
+    steps = [step for count, verb in commands for step in (*(count * [None]), verb)]
+    hopeless = False
+    for verb in (*steps, *(step_count * [None])):
+        if verb is None:
+            world.stumble(1)
+        else:
+            world.give(verb, full=verb is CommandVerb.PROMOTE)
+        found = _reach_of_healthy(world)
+        hopeless = found is Reach.OUT_OF_REACH or (hopeless and verb is None)
+        if found is Reach.THERE:
+            ready = world.ready()
+            # After a rolling update the canary's pods may still wait for the garbage collector.
+            assert (set(ready), sum(ready.values()) >= world.replica_count) == (
+                {_image(world)},
+                True,
+            )
+    phase = world.end_of_all()
+    assert not (hopeless and phase is Phase.HEALTHY)
+    assert (_reach_of_healthy(world) is Reach.THERE) == (phase is Phase.HEALTHY)
 
 
 def _image(world: Crowd) -> str:

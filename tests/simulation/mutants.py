@@ -15,13 +15,14 @@ import msgspec
 
 from serinus.controller import observe, reconcile
 from serinus.controller.over_model import port
-from serinus.release import capacity, render
+from serinus.release import capacity, holding, render
 from serinus.release.stages import (
     commands,
     draft,
     full_count,
     hold,
     landing,
+    leaving,
     promotion,
     removal,
     route,
@@ -115,12 +116,12 @@ MUTANTS = (
         landing,
         "        if narrowed and old_standing and ready_count(obs, now_stable.hash):\n",
         "        if False:\n",
-        Hunt(seeds=(31, 77, 84)),
+        Hunt(seeds=(21, 114, 282)),
     ),
     Mutant(
         "widen too late: leave users at a revision that serves nobody",
         route,
-        "    if revision is None or ready_count(obs, revision):",
+        "    if service is None or revision is None:",
         "    if True:",
         Hunt("abort", ("every pod of shop:1 breaks down",)),
     ),
@@ -185,8 +186,8 @@ MUTANTS = (
     Mutant(
         "forget to hold",
         hold,
-        "    draft.act(Hold())",
-        "    pass",
+        '    draft.act(Hold())\n    draft.note(Reason.HELD, "spec',
+        '    draft.note(Reason.HELD, "spec',
         Hunt("adoption", faults_max=0),
     ),
     Mutant(
@@ -237,5 +238,75 @@ MUTANTS = (
         "    if len(running) == 1:\n",
         "    draft.wake(draft.now)\n    return\n    if len(running) == 1:\n",
         Hunt("adoption", ("the template becomes shop:3",)),
+    ),
+    Mutant(
+        "leave the Deployment paused at rest under the policy",
+        holding,
+        "{RELEASE_LABEL: label}}, **_unpaused(target)}",
+        "{RELEASE_LABEL: label}}}",
+        Hunt("adoption, policy", faults_max=0),
+    ),
+    Mutant(
+        "set a template under the policy without the hold",
+        render,
+        "            *holding.operations(target, objects.hold_by),\n",
+        "",
+        Hunt("adoption, policy", ("a person says undo",)),
+    ),
+    Mutant(
+        "lift the pause of a person",
+        holding,
+        '    return label == HELD or OUR_MANAGER in apply_owners(target, "f:paused")',
+        "    return True",
+        Hunt("adoption, policy", ("the Deployment is paused by a person",)),
+    ),
+    Mutant(
+        "leave a pause behind where the hold was switched off",
+        holding,
+        '        return _owners(target, "f:paused") <= {OUR_MANAGER}',
+        "        return False",
+        Hunt("adoption, policy", ("the hold is switched off",)),
+    ),
+    Mutant(
+        "leave it to the field to hold where a policy came",
+        hold,
+        "    if is_policy and draft.target.paused",
+        "    if False and draft.target.paused",
+        Hunt("abort", ("the policy is installed",)),
+    ),
+    Mutant(
+        "roll out what waits when the release is deleted",
+        leaving,
+        "lift=draft.view.stage is Stage.BACK)",
+        "lift=True)",
+        Hunt("leaving", faults_max=0),
+    ),
+    Mutant(
+        "forget a release before its canary is gone",
+        leaving,
+        "    if removal.remove(draft):",
+        "    if removal.remove(draft) or True:",
+        Hunt("leaving", faults_max=0),
+    ),
+    Mutant(
+        "leave our label on the Deployment",
+        holding,
+        '{"labels": {RELEASE_LABEL: None}}}',
+        '{"labels": {RELEASE_LABEL: OFF}}}',
+        Hunt("leaving, constant, policy", faults_max=0),
+    ),
+    Mutant(
+        "leave a canary without an owner behind",
+        leaving,
+        "    if canary is None:\n",
+        "    if True:\n",
+        Hunt("leaving", ("the Deployment is created anew (Orphan",)),
+    ),
+    Mutant(
+        "take a count of the Deployment before for ours",
+        full_count,
+        '    if status.target_uid not in ("", target.uid):\n',
+        "    if False:\n",
+        Hunt("abort, constant", ("the Deployment is created anew (Background, as it stands)",)),
     ),
 )

@@ -16,7 +16,7 @@ def test_it_counts_what_it_played(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert re.search(r"random: 3 schedules \(seeds 5 to 7\) in .* 0 violations", said)
     assert "exhaustive, adoption: 1 schedules, all with at most 0 faults" in said
-    assert re.search(r"exhaustive: 5 schedules in .* 0 violations", said)
+    assert re.search(r"exhaustive: 8 schedules in .* 0 violations", said)
 
 
 def test_a_violation_is_named_so_that_it_can_be_replayed(

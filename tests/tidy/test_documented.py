@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.operator import page
 from tests.conformance import limits
 from tests.conformance.features import LACKS
 from tests.tidy import sources
@@ -33,6 +34,11 @@ def test_a_reference_that_is_made_from_the_code_is_up_to_date(page: str) -> None
 def test_the_page_of_what_the_local_cluster_leaves_out_is_up_to_date() -> None:
     found = (REFERENCE / "local-cluster-limits.md").read_text(encoding="utf-8")
     assert found == limits.render(), "run .venv/bin/python -m tests.conformance.limits"
+
+
+def test_the_page_of_the_operators_figures_shows_what_was_recorded() -> None:
+    found = page.PAGE.read_text(encoding="utf-8")
+    assert found == page.render(), "run .venv/bin/python -m benchmarks.operator.page"
 
 
 def test_each_feature_that_the_local_cluster_lacks_is_shown_by_a_case() -> None:

@@ -46,7 +46,8 @@ def test_each_situation_names_tests_that_are_there() -> None:
 def finding_reasons() -> set[str]:
     """Return the reasons that findings are made with, as they stand in the code."""
     release, traffic = sources.PACKAGE / "release", sources.PACKAGE / "traffic"
-    paths = [release / "preflight.py", *sorted(traffic.rglob("*.py"))]
+    found = [*(release / "neighbours").glob("*.py"), *traffic.rglob("*.py")]
+    paths = [release / "preflight.py", *sorted(found)]
     calls = [
         node.args[0]
         for path in paths

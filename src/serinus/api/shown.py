@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from serinus.api import text
+from serinus.clock import Instant
 from serinus.errors import InvalidInput
 from serinus.kube import timestamps
+from serinus.release import conditions
 from serinus.release.conditions import Condition, Outlook
+from serinus.release.model import Phase
 
 FIELDS = ("conditions", "observedGeneration", "inForceWeight")
 
@@ -34,11 +37,27 @@ def encode(outlook: Outlook) -> dict[str, Any]:
     }
 
 
+def with_trouble(
+    status: Mapping[str, Any], reason: str, message: str, now: Instant
+) -> dict[str, Any] | None:
+    """Return a status with what keeps its release from going on; None where it says so already.
+
+    Everything else stays as it is, whoever can read it: the phase says what to do next. Only a
+    status that has none yet gets one, so that tables show that something is wrong.
+    """
+    _, before = split(status)
+    after = conditions.with_trouble(before, reason, message, now)
+    if after == before:
+        return None
+    first = {"phase": Phase.DEGRADED.value, "message": message} if "phase" not in status else {}
+    return {**status, **first, **encode(after)}
+
+
 def split(found: Mapping[str, Any]) -> tuple[dict[str, Any], Outlook]:
     """Part what must be remembered from what is only shown; that is made anew when it is broken."""
     rest = {k: v for k, v in found.items() if k not in FIELDS}
     try:
-        conditions = tuple(
+        said = tuple(
             Condition(
                 type=c["type"],
                 status=c["status"] == "True",
@@ -52,7 +71,7 @@ def split(found: Mapping[str, Any]) -> tuple[dict[str, Any], Outlook]:
         outlook = Outlook(
             generation=int(found.get("observedGeneration", 0)),
             in_force_weight_bp=text.parse_weight(repr(found.get("inForceWeight", 0))),
-            conditions=conditions,
+            conditions=said,
         )
     except (InvalidInput, KeyError, TypeError, ValueError):
         return rest, Outlook()

@@ -24,9 +24,9 @@ TAG_HEADER = "x-serinus-version"
 class Split:
     """How requests are shared between stable and canary.
 
-    The first rule that hits decides. Else the first source of `identity` that has a value says who the
-    user is, then the id cookie; whom nobody knows gets a new id, which a router keeps in the cookie
-    if there is to be one.
+    The first rule that hits decides. Else the first source of `identity` that has a value says who
+    the user is, then the id cookie; whom nobody knows gets a new id, which a router keeps in the
+    cookie if there is to be one.
     """
 
     salt: str
@@ -95,7 +95,7 @@ class Decision(NamedTuple):
 
     @property
     def canary_from_bp(self) -> int | None:
-        """Return the smallest weight at which the user gets the canary; None where a rule decides."""
+        """Return the smallest weight at which she gets the canary; None where a rule decides."""
         return None if self.bucket is None else self.bucket + 1
 
 

@@ -16,6 +16,7 @@ from serinus.rules.tree import Destination, Rule, Source
 RULES_MAX = 100
 _FIELDS = ("salt", "weight", "rules", "identity", "cookie")
 _COOKIE_FIELDS = ("name", "maxAgeSeconds", "path", "domain", "secure", "httpOnly", "sameSite")
+_SALT = re.compile(r"[A-Za-z0-9._/:-]{1,512}")
 _COOKIE_WORD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE_TEXT = re.compile(r"[ -:<-~]*")
 _SOURCES = {
@@ -80,11 +81,7 @@ class _Reader:
         fields = self._object("", document, _FIELDS)
         if fields is None:
             return None
-        salt = self._typed(
-            "salt", fields.get("salt"), str, "a text such as namespace/name/revision"
-        )
-        if salt == "":
-            self._wrong("salt", "is empty; write a text such as namespace/name/revision")
+        salt = self._salt(fields.get("salt"))
         weight_bp = self._weight(fields.get("weight"))
         rules = self._list("rules", fields.get("rules"), self._rule)
         if len(rules) > RULES_MAX:
@@ -96,6 +93,14 @@ class _Reader:
         if self.problems or salt is None or weight_bp is None:
             return None
         return Split(salt, weight_bp, rules, sources, cookie)
+
+    def _salt(self, found: object) -> str | None:
+        salt = self._typed("salt", found, str, "a text such as namespace/name/revision")
+        # Routers write it into expressions of their own, where signs may mean something.
+        if salt is not None and not _SALT.fullmatch(salt):
+            self._wrong("salt", f"{salt!r} holds more than letters, digits and . _ / : -")
+            return None
+        return salt
 
     def _object(self, path: str, found: object, known: tuple[str, ...]) -> Mapping[str, Any] | None:
         if not isinstance(found, Mapping):

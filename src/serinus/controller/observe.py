@@ -18,6 +18,7 @@ from serinus.release.stages.full_count import full_count
 from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Live, Manifest
 from serinus.traffic.pods import HASH_LABEL, is_ready
+from serinus.traffic.replica_ratio import narrowed_to
 
 DESIRED_ANNOTATION = "deployment.kubernetes.io/desired-replicas"
 
@@ -59,6 +60,20 @@ def observe(release: Release, seen: Snapshot) -> Observed:
     )
     objects = Objects(seen.target, canary, tuple(replica_sets), live, seen.hold_by)
     return Observed(observation, objects)
+
+
+def leftover(release: Release, seen: Snapshot) -> str:
+    """Return what is there of ours, or nothing; a template that nobody promoted stays paused."""
+    canary = _find_canary(release, seen)
+    if canary is not None:
+        return f"Deployment {canary['metadata']['name']}"
+    if seen.service is not None and narrowed_to(seen.service):
+        return f"the narrowed selector of Service {release.spec.service}"
+    if seen.parts.objects:
+        return f"the routers of Service {release.spec.service}"
+    if seen.target is not None and label_of(seen.target):
+        return f"the label of Deployment {release.spec.target}"
+    return ""
 
 
 def target_of(found: Manifest) -> Target:
@@ -221,6 +236,15 @@ def _surroundings(release: Release, seen: Snapshot) -> Surroundings | None:
         pods=seen.pods,
         replica_count=full_count(release.status, target),
         surge=target.surge,
+        budgets=[b for b in seen.budgets if _counts(b, seen.target)],
         hold_by=seen.hold_by,
         parts=seen.parts,
     )
+
+
+def _counts(budget: Manifest, deployment: Manifest) -> bool:
+    """Tell whether a budget is about a Deployment's pods; an empty selector takes all."""
+    selector = budget["spec"].get("selector")
+    labels = deployment["spec"]["template"].get("metadata", {}).get("labels") or {}
+    empty = selector is not None and not any(selector.values())
+    return empty or (selector is not None and matches(selector, labels))

@@ -27,6 +27,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     services: tuple[Manifest, ...] = ()
     slices: tuple[Manifest, ...] = ()
     autoscalers: tuple[Manifest, ...] = ()
+    budgets: tuple[Manifest, ...] = ()
     hold_by: HoldBy = HoldBy.FIELD
     parts: RouterParts = RouterParts()
 
@@ -63,6 +64,14 @@ class Cluster(Protocol):
 
     async def read(self, spec: Spec) -> Snapshot:
         """Return the objects around a release, no older than our own last write."""
+        ...
+
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return Deployment, Service and canaries as the API server has them, past all caches.
+
+        Raises:
+            ClusterError: it did not answer.
+        """
         ...
 
     async def send(self, write: Write) -> None:

@@ -7,14 +7,15 @@ import msgspec
 from serinus.api.codec import with_command
 from serinus.clock import Instant
 from serinus.controller.act import act
-from serinus.controller.observe import observe
+from serinus.controller.observe import leftover, observe
 from serinus.controller.ports import Cluster
-from serinus.errors import NotFound
+from serinus.errors import Conflict, NotFound
 from serinus.release.conditions import outlook
 from serinus.release.decide import decide
 from serinus.release.decision import Decision
 from serinus.release.model import Command, Status
 from serinus.release.observation import Observation
+from serinus.release.stages.stage import is_behind
 from serinus.traffic.write import Write
 
 
@@ -81,6 +82,8 @@ async def reconcile(
     if command is not None and (last is None or last.id != command.id):
         release = with_command(release, command)
     seen = observe(release, await cluster.read(release.spec))
+    if is_behind(seen.observation):
+        raise Conflict(f"Deployment {release.spec.target} is seen older than its record knows it")
     decision = decide(seen.observation, now)
     shown = outlook(
         seen.observation, decision, release.outlook, generation=release.generation, now=now
@@ -92,6 +95,9 @@ async def reconcile(
         await cluster.save(msgspec.structs.replace(stored, release=saved))
     sent = await act(cluster, release.spec, decision, seen.objects)
     if decision.gone:
+        left = leftover(release, await cluster.current(release.spec))
+        if left:
+            raise Conflict(f"{left} is still there, and the caches do not show it")
         await cluster.forget(name)
     unshown = changed and not news and not show
     return Round(seen.observation, decision, tuple(sent), unshown)

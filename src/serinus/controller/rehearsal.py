@@ -72,6 +72,10 @@ class Rehearsal:
         """Return the copied namespace as it is by now."""
         return port.read(self._model, self._namespace, spec)
 
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return the copied namespace: there is no cache before it."""
+        return await self.read(spec)
+
     async def send(self, write: Write) -> None:
         """Make a write on the copy, and note it."""
         port.send(self._model, write, self._now)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.kubernetes.cluster import KubernetesCluster
-from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.presence import Driver, operator
 from serinus.controller.kubernetes.record import RECORD_LABEL, record_name
 from serinus.controller.reconcile import Round, foresee, reconcile
 from serinus.controller.showing import Showing
@@ -27,6 +27,7 @@ BACK_OFF_MS = (100, 200, 500, 1_000, 2_000, 5_000)
 RECHECK_MS = 30_000
 """How often to look though nothing was heard."""
 FOLLOW_MS = 1_000
+"""How long who drives may take for what is due, before it is looked at again."""
 
 
 class NotDriving(errors.RefusedError):
@@ -35,6 +36,10 @@ class NotDriving(errors.RefusedError):
 
 class Operated(NotDriving):
     """An operator drives the releases of this namespace."""
+
+    def __init__(self, name: str, by: Driver) -> None:
+        self.by = by
+        super().__init__("Driven", f"release {name} is driven by {by.words}")
 
 
 def identity() -> str:
@@ -59,8 +64,8 @@ def is_gone(holder: str | None) -> bool:
 async def refuse_operated(cluster: KubernetesCluster, name: str, clock: Clock) -> None:
     """Raise Operated where an operator drives the releases of the namespace."""
     there = await operator(cluster.caches, cluster.namespace, clock.now_ms())
-    if there:
-        raise Operated("Driven", f"release {name} is driven by {there}")
+    if there is not None:
+        raise Operated(name, there)
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +95,8 @@ async def driving(
             "Driven", f"release {name} is driven by {lease.holder}; its commands can still be given"
         )
     try:
-        yield lease
+        with cluster.fenced(lambda: lease.is_held):
+            yield lease
     finally:
         with contextlib.suppress(errors.ClusterError):
             if await lease.release() and not keep:
@@ -180,7 +186,10 @@ async def follow(
         on_round(done)
         if until(done):
             return done
-        await cluster.changes.wait(FOLLOW_MS, since_count=count)
+        # What is done at a deadline is a change, and heard; only a decision without one is not.
+        wake_at = done.decision.wake_at
+        wait_ms = RECHECK_MS if wake_at is None else max(FOLLOW_MS, wake_at - clock.now_ms())
+        await cluster.changes.wait(min(wait_ms, RECHECK_MS), since_count=count)
 
 
 async def _wait(cluster: KubernetesCluster, wait_ms: int, count: int, lease: Lease) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import platform
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, overload
@@ -93,6 +94,17 @@ class Client:
             clock=clock or process.SystemClock(),
             on_warning=on_warning,
         )
+        self._may_write: Callable[[], bool] = lambda: True
+
+    def fenced(self, may_write: Callable[[], bool]) -> Client:
+        """Return a client over the same connections that asks `may_write` before each write.
+
+        A process that stood still goes on in the midst of what it did: a check at the beginning of
+        a round is not enough for who may only write while it leads.
+        """
+        fenced = copy.copy(self)
+        fenced._may_write = may_write  # noqa: SLF001 - a copy of ourselves
+        return fenced
 
     async def __aenter__(self) -> Self:
         return self
@@ -409,7 +421,7 @@ class Client:
         body: bytes = b"",
     ) -> bytes:
         """Send anything to a path (percent-encoded, from the server's root); return the body."""
-        return await self._transport.send(
+        return await self._send(
             Request(
                 method=method,
                 path=path,
@@ -421,7 +433,12 @@ class Client:
         )
 
     async def _manifest(self, request: Request) -> Manifest:
-        return _decode(_objects, await self._transport.send(request), request)
+        return _decode(_objects, await self._send(request), request)
+
+    async def _send(self, request: Request) -> bytes:
+        if not request.is_read and not self._may_write():
+            raise errors.Unavailable(f"cannot {request.what}: by now another may lead")
+        return await self._transport.send(request)
 
 
 _objects = msgspec.json.Decoder(dict[str, Any])

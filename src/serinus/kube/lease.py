@@ -79,6 +79,7 @@ class Lease:
     Args:
         identity: who we are; no other process may use the same.
         labels: what a Lease that we create is labelled with.
+        annotations: what a Lease says of its holder, for as long as that is us.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Lease:
         identity: str,
         options: LeaseOptions | None = None,
         labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.name, self.namespace, self.identity = name, namespace, identity
@@ -98,6 +100,7 @@ class Lease:
         self._client = client
         self._options = options or LeaseOptions()
         self._labels = dict(labels or {})
+        self._annotations = dict(annotations or {})
         self._clock = clock or process.SystemClock()
         self._lease: Manifest | None = None
         self._seen_spec: object = _UNSEEN
@@ -218,19 +221,29 @@ class Lease:
         spec["renewTime"] = now
         try:
             if self._lease is None:
-                metadata: dict[str, Any] = {"name": self.name, "namespace": self.namespace}
-                if self._labels:
-                    metadata["labels"] = self._labels
                 body = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "spec": spec}
-                written = await self._client.create(LEASES, {**body, "metadata": metadata})
+                written = await self._client.create(LEASES, {**body, "metadata": self._metadata()})
             else:
-                written = await self._client.replace(LEASES, {**self._lease, "spec": spec})
+                body = {**self._lease, "metadata": self._metadata(), "spec": spec}
+                written = await self._client.replace(LEASES, body)
         except (errors.AlreadyExists, errors.Conflict, errors.NotFound):
             return False
         self._note(written)
         # Counted from before the request, since the server's answer may have been long on its way.
         self._renewed_at = started
         return True
+
+    def _metadata(self) -> dict[str, Any]:
+        """Return what is written over what was last seen; others may have written on it too."""
+        if self._lease is None:
+            made: dict[str, Any] = {"name": self.name, "namespace": self.namespace}
+            if self._labels:
+                made["labels"] = self._labels
+        else:
+            made = dict(self._lease["metadata"])
+        if self._annotations:
+            made["annotations"] = {**(made.get("annotations") or {}), **self._annotations}
+        return made
 
     async def _renew(self) -> None:
         """Renew until it fails for the whole of the deadline, or another holds the lease."""

@@ -43,7 +43,7 @@ from serinus.kubernetes_model.writing.addresses import SERVICE_NETWORK, ServiceA
 from serinus.kubernetes_model.writing.behaviour import Behaviour
 from serinus.kubernetes_model.writing.registry import Registry
 from serinus.kubernetes_model.writing.removals import Removals
-from serinus.kubernetes_model.writing.transactions import Call, Transactions, plain
+from serinus.kubernetes_model.writing.transactions import Admit, Call, Transactions, plain
 
 ListOf: TypeAlias = list
 """The built-in list; inside the class that name is a method."""
@@ -66,24 +66,30 @@ class Cluster:
         start_version: int = 1,
         service_network: str = SERVICE_NETWORK,
         evaluate: Evaluate | None = None,
+        admit: Admit | None = None,
     ) -> None:
-        """Start empty; `evaluate` answers the CEL rules of custom resources (None: unchecked)."""
+        """Start empty; `evaluate` answers the CEL rules of custom resources (None: unchecked).
+
+        `admit` has its say in every update of an object, as an admission policy does.
+        """
         self._evaluate = evaluate
         self._store = Store(start_version, LOG_LENGTH)
         makers = {CUSTOM_RESOURCE_DEFINITIONS.kind: DefinitionBehaviour}
         self._registry = Registry(kinds, makers)
         self._definitions = Definitions(self._store, self._registry, evaluate)
         self._addresses = ServiceAddresses(service_network)
-        self._transactions = Transactions(self._store, self._addresses, new_id)
+        self._transactions = Transactions(self._store, self._addresses, new_id, admit)
         self._removals = Removals(self._store)
         self._store.listeners.append(self._note)
 
-    def copy(self, *, new_id: Callable[[], str]) -> Cluster:
+    def copy(self, *, new_id: Callable[[], str], admit: Admit | None = None) -> Cluster:
         """Return a cluster with the same objects and log, which goes its own way; nobody listens.
 
         Its Services get their addresses from the default range from now on.
         """
-        other = Cluster(new_id=new_id, kinds=self._registry.built_in, evaluate=self._evaluate)
+        other = Cluster(
+            new_id=new_id, kinds=self._registry.built_in, evaluate=self._evaluate, admit=admit
+        )
         other._store.take_over(self._store)
         for item in other._store.everything():
             resource = self._stored_resource(item)

@@ -1,8 +1,8 @@
 """Two versions within the user's own service: the same rules and buckets as every router.
 
-`asgi` and `wsgi` decide for each request, `outgoing` tags the calls that a request makes, `openfeature`
-answers flags. Loads nothing but `rules`, `assignment`, `errors`, the standard library and xxhash
-(docs/adr/0023).
+`asgi` and `wsgi` decide for each request, `outgoing` tags the calls that a request makes,
+`openfeature` answers flags. Loads nothing but `rules`, `assignment`, `errors`, the standard library
+and xxhash (docs/adr/0023).
 """
 
 from __future__ import annotations

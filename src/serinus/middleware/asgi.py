@@ -25,9 +25,9 @@ _ANSWERS = ("http.response.start", "websocket.accept")
 class AsgiMiddleware:
     """Give each request and WebSocket its version, and say so to the application and the client.
 
-    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the request
-    decides. Without it whatever the client sent as a tag is dropped. `claims` returns the payload of
-    the JWT that something before has verified, from the scope.
+    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the
+    request decides. Without it whatever the client sent as a tag is dropped. `claims` returns the
+    payload of the JWT that something before has verified, from the scope.
     """
 
     def __init__(
@@ -51,11 +51,14 @@ class AsgiMiddleware:
             await self._app(scope, receive, send)
             return
         outcome = self.choose(scope)
+        tag = (_TAG, outcome.version.value.encode())
         others = [pair for pair in scope["headers"] if pair[0] != _TAG]
-        scope = {**scope, "headers": [*others, (_TAG, outcome.version.value.encode())]}
+        told = [tag]
+        if outcome.set_cookie is not None:
+            told.append((b"set-cookie", outcome.set_cookie.encode()))
         token = current.set(outcome.version)
         try:
-            await self._app(scope, receive, _telling(send, outcome))
+            await self._app({**scope, "headers": [*others, tag]}, receive, _telling(send, told))
         finally:
             current.reset(token)
 
@@ -104,16 +107,13 @@ def _path(scope: Scope) -> str:
     return choosing.as_sent(scope["path"])
 
 
-def _telling(send: Send, outcome: Outcome) -> Send:
-    """Return `send` that adds the version, and the id cookie, to the beginning of the answer."""
+def _telling(send: Send, told: list[tuple[bytes, bytes]]) -> Send:
+    """Return `send` that adds these headers to the beginning of the answer."""
 
     async def telling(message: MutableMapping[str, Any]) -> None:
         if message["type"] in _ANSWERS:
-            headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != _TAG]
-            headers.append((_TAG, outcome.version.value.encode()))
-            if outcome.set_cookie is not None:
-                headers.append((b"set-cookie", outcome.set_cookie.encode()))
-            message = {**message, "headers": headers}
+            others = [pair for pair in message.get("headers", ()) if pair[0].lower() != _TAG]
+            message = {**message, "headers": [*others, *told]}
         await send(message)
 
     return telling

@@ -20,7 +20,7 @@ def version() -> str:
 
 @contextlib.contextmanager
 def using(name: str) -> Iterator[None]:
-    """Let the block have this version: for jobs that belong to a request of before, and for tests."""
+    """Let the block have this version: for tests, and jobs that belong to an earlier request."""
     token = current.set(Version(name))
     try:
         yield

@@ -1,7 +1,7 @@
 """The plan that the middleware decides by, read again when it changes.
 
-A plan that cannot be read leaves the last good one in force, and is told once. Without any good plan
-every request gets stable. The file is read whole at each look: a time stamp may miss a change
+A plan that cannot be read leaves the last good one in force, and is told once. Without any good
+plan every request gets stable. The file is read whole at each look: a time stamp may miss a change
 within its own granularity, and a mounted ConfigMap is a symlink that is swapped.
 """
 

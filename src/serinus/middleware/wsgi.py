@@ -31,9 +31,9 @@ _TAG = _variable(TAG_HEADER)
 class WsgiMiddleware:
     """Give each request its version, and say so to the application and the client.
 
-    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the request
-    decides. Without it whatever the client sent as a tag is dropped. `claims` returns the payload of
-    the JWT that something before has verified, from the environ.
+    `trust_tag` is for inner hops that only trusted hops can reach: the tag that came with the
+    request decides. Without it whatever the client sent as a tag is dropped. `claims` returns the
+    payload of the JWT that something before has verified, from the environ.
     """
 
     def __init__(
@@ -61,36 +61,37 @@ class WsgiMiddleware:
         # A list is whole; anything else may run code of the application while it is read.
         return body if isinstance(body, list | tuple) else _InContext(context, body)
 
-    def choose(self, environ: Environ) -> Outcome:
+    def choose(self, wsgi_environ: Environ) -> Outcome:
         """Return what the request of an environ gets."""
         if self._trust_tag:
-            found = choosing.by_tag(environ.get(_TAG), self.counts)
+            found = choosing.by_tag(wsgi_environ.get(_TAG), self.counts)
             if found is not None:
                 return found
         assignment = self._plan.current()
         if assignment is None:
             return choosing.without_plan(self.counts)
-        return choosing.by_plan(assignment, self._request(environ, assignment), self.counts)
+        return choosing.by_plan(assignment, self._request(wsgi_environ, assignment), self.counts)
 
-    def _request(self, environ: Environ, assignment: Assignment) -> Request:
+    def _request(self, wsgi_environ: Environ, assignment: Assignment) -> Request:
         prepared, wanted = self._prepared
         if prepared is not assignment:
             wanted = {_variable(name): name for name in assignment.split.header_names}
             self._prepared = (assignment, wanted)
-        query, host = environ.get("QUERY_STRING"), environ.get("HTTP_HOST")
+        query, host = wsgi_environ.get("QUERY_STRING"), wsgi_environ.get("HTTP_HOST")
         return Request(
-            environ["REQUEST_METHOD"],
-            _path(environ),
+            wsgi_environ["REQUEST_METHOD"],
+            _path(wsgi_environ),
             _text(query) if query else None,
             _text(host) if host is not None else None,
             {
-                name: (_text(environ[variable]),)
+                name: (_text(wsgi_environ[variable]),)
                 for variable, name in wanted.items()
                 # Servers give these two also where the request has none.
-                if variable in environ and (environ[variable] or variable.startswith("HTTP_"))
+                if variable in wsgi_environ
+                and (wsgi_environ[variable] or variable.startswith("HTTP_"))
             },
-            environ.get("REMOTE_ADDR") or None,
-            self._claims(environ) if self._claims is not None else None,
+            wsgi_environ.get("REMOTE_ADDR") or None,
+            self._claims(wsgi_environ) if self._claims is not None else None,
             time.time_ns() // 1_000_000,
         )
 
@@ -124,12 +125,12 @@ def _text(found: str) -> str:
     return found if found.isascii() else found.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def _path(environ: Environ) -> str:
+def _path(wsgi_environ: Environ) -> str:
     """Return the path as sent where the server tells it, else made from the decoded one."""
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    raw = wsgi_environ.get("RAW_URI") or wsgi_environ.get("REQUEST_URI")
     if isinstance(raw, str) and raw.startswith("/"):
         return _text(raw.partition("?")[0])
-    decoded = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    decoded = wsgi_environ.get("SCRIPT_NAME", "") + wsgi_environ.get("PATH_INFO", "")
     return choosing.as_sent(decoded.encode("latin-1"))
 
 

@@ -41,6 +41,9 @@ def decide(obs: Observation, now: Instant) -> Decision:
     if draft.status != msgspec.structs.replace(obs.status, waiting=None):
         # Answered in the record before anything is done about it, a command acts at most once.
         draft.wake(now)
+    elif draft.acts:
+        draft.set(waiting=obs.status.waiting)
+        draft.wake(now)
     elif obs.spec.routed_by.strands_users(obs.live):
         draft.act(RestoreRoute())
         draft.warn(Reason.WIDENED, "nobody serves where the Service led all users")

@@ -35,7 +35,8 @@ def writes(
                 return (_merge(target, why, {"spec": {"paused": None}}),)
             return (_apply(target, why, {"paused": False}),)
         case d.Guard():
-            body = {"metadata": {"labels": {RELEASE_LABEL: MANAGED}}, **_unpaused(target)}
+            label = OFF if label_of(target) == OFF else MANAGED
+            body = {"metadata": {"labels": {RELEASE_LABEL: label}}, **_unpaused(target)}
             return (_merge(target, "let the admission policy hold the next template", body),)
         case d.LetGo():
             return _let_go(target, hold_by, lift=action.lift)
@@ -44,6 +45,20 @@ def writes(
 def held_fields() -> dict[str, Any]:
     """Return the fields of a Deployment whose template waits, under the policy."""
     return {"metadata": {"labels": {RELEASE_LABEL: HELD}}, "spec": {"paused": True}}
+
+
+def operations(target: Manifest, hold_by: HoldBy) -> list[dict[str, Any]]:
+    """Return how a JSON patch of ours that changes a template brings the hold along.
+
+    The policy lets our writes through; by the field the Deployment is paused already.
+    """
+    if hold_by is HoldBy.FIELD or label_of(target) not in (MANAGED, HELD):
+        return []
+    path = f"/metadata/labels/{RELEASE_LABEL.replace('/', '~1')}"
+    return [
+        {"op": "replace", "path": path, "value": HELD},
+        {"op": "add", "path": "/spec/paused", "value": True},
+    ]
 
 
 def label_of(target: Manifest) -> str:
@@ -55,7 +70,11 @@ def paused_by_us(target: Manifest) -> bool:
     """Tell whether `spec.paused` is our doing: applied by us, or set by the policy."""
     if not target["spec"].get("paused"):
         return False
-    return label_of(target) == HELD or OUR_MANAGER in apply_owners(target, "f:paused")
+    label = label_of(target)
+    if label == OFF:
+        # Switched off in the midst of a release: what the policy set belongs to nobody.
+        return _owners(target, "f:paused") <= {OUR_MANAGER}
+    return label == HELD or OUR_MANAGER in apply_owners(target, "f:paused")
 
 
 def apply_owners(found: Manifest, field: str) -> list[str]:
@@ -66,6 +85,14 @@ def apply_owners(found: Manifest, field: str) -> list[str]:
         if entry.get("operation") == "Apply"
         and field in (entry.get("fieldsV1") or {}).get("f:spec", {})
     ]
+
+
+def _owners(found: Manifest, field: str) -> set[str]:
+    return {
+        entry["manager"]
+        for entry in found["metadata"].get("managedFields") or ()
+        if field in (entry.get("fieldsV1") or {}).get("f:spec", {})
+    }
 
 
 def _let_go(target: Manifest, hold_by: HoldBy, *, lift: bool) -> tuple[Write, ...]:

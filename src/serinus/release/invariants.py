@@ -17,11 +17,13 @@ from serinus.release.decision import (
 )
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.observation import Observation
+from serinus.release.stages.commands import is_undone
 
 
 def check(obs: Observation, decision: Decision) -> None:
     """Raise InvariantViolation when the decision would hurt somebody."""
     _answer_what_is_asked(obs, decision)
+    _forget_only_what_is_gone(obs, decision)
     for action in decision.actions:
         match action:
             case SetTraffic():
@@ -117,17 +119,30 @@ def _answer_what_is_asked(obs: Observation, decision: Decision) -> None:
         raise InvariantViolation(f"answer {answer.verb.value}, which was not asked")
     if not answer.accepted:
         return
-    if target is not None and command.revision != target.template:
+    if target is not None and command.revision != target.template and not is_undone(obs, command):
         raise InvariantViolation(f"{command.verb.value} a revision that it does not name")
     if command.step_index not in (None, obs.status.step_index):
         raise InvariantViolation(f"{command.verb.value} a step that it does not name")
 
 
+def _forget_only_what_is_gone(obs: Observation, decision: Decision) -> None:
+    """With the record goes all that knows what must be put back."""
+    if not decision.gone:
+        return
+    if obs.canary is not None:
+        raise InvariantViolation("forget a release whose canary is there")
+    if obs.spec.routed_by.sole_revision(obs.live) is not None:
+        raise InvariantViolation("forget a release that gives one revision everything")
+
+
 def _set_the_template_only_when_told(obs: Observation, decision: Decision) -> None:
-    answer = decision.status.last_command
-    told = answer is not None and answer.verb is CommandVerb.UNDO and answer.accepted
-    if not told or answer == obs.status.last_command:
+    """An undo sets it as long as it is not answered, and takes back only what it names."""
+    command, last, target = obs.command, decision.status.last_command, obs.target
+    told = command is not None and command.verb is CommandVerb.UNDO
+    if command is None or not told or (last is not None and last.id == command.id):
         raise InvariantViolation("set the template though nobody said undo")
+    if target is not None and command.revision != target.template:
+        raise InvariantViolation("set the template though it is not the one to take back")
 
 
 def _take_the_traffic_first(obs: Observation, decision: Decision) -> None:

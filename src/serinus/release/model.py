@@ -99,7 +99,7 @@ class CommandVerb(enum.Enum):
     SET_WEIGHT = "set-weight"
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """One request of a person: applied at most once, and only to the revision it names."""
 
     id: str
@@ -107,6 +107,8 @@ class Command(msgspec.Struct, frozen=True):
     revision: str
     step_index: int | None = None
     weight_bp: int | None = None
+    full: bool = False
+    """With promote: from any moment of the trial on, and without the undo window."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -160,6 +162,8 @@ class Status(msgspec.Struct, frozen=True):
     """Fingerprint of the template on trial (see `revision.fingerprint`)."""
     generation: int = 0
     """The Deployment's generation when `revision` was last seen to be its template."""
+    target_uid: str = ""
+    """Which Deployment of that name it was; generation and counts of another say nothing."""
     step_index: int = 0
     weight_bp: int = 0
     weight_asked_bp: int | None = None
@@ -168,6 +172,8 @@ class Status(msgspec.Struct, frozen=True):
     canary_hash: str = ""
     promotion: Promotion | None = None
     """How this release ends, once that is decided."""
+    promote_full: bool = False
+    """Whether a person asked for the promotion with no step, pause or undo window before it."""
     held_by_person: bool = False
     pause_until_ms: Instant | None = None
     undo_until_ms: Instant | None = None

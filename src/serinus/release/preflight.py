@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from serinus.kubernetes_model import quantity
 from serinus.release.holding import OFF, OUR_MANAGER, apply_owners, label_of
 from serinus.release.model import SetWeight, Spec
+from serinus.release.neighbours import autoscalers, budgets
 from serinus.release.observation import Finding, HoldBy
 from serinus.release.render import CANARY_OF_LABEL, canary_name
 from serinus.release.words import counted
@@ -16,8 +16,8 @@ from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import WEIGHT_BP_MAX, Live, Manifest, RouterParts, TrafficPlan
 from serinus.traffic.replica_ratio import (
     SURGE_WEIGHT_BP_MAX,
-    base_selector,
     capacity,
+    in_words,
     is_coarse,
     replica_count_for,
     selects,
@@ -40,6 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     replica_count: int
     """N, also while stable is held below it."""
     surge: bool
+    budgets: Sequence[Manifest] = ()
+    """The PodDisruptionBudgets that count these pods."""
     hold_by: HoldBy = HoldBy.FIELD
     parts: RouterParts = RouterParts()
 
@@ -51,12 +53,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
     """Return all there is to say, the blocking ones first."""
+    n, narrowing = around.replica_count, _router(spec, around)
     found = [
         *_service(spec, around),
         *_target(spec, around),
         *_weights(spec, around),
-        *_autoscalers(spec, around),
-        *_router(spec, around),
+        *autoscalers.findings(spec, around.autoscalers, n, surge=around.surge),
+        *narrowing,
+        *([] if narrowing else budgets.findings(around.budgets, n)),
     ]
     return tuple(sorted(found, key=lambda f: not f.blocking))
 
@@ -127,9 +131,8 @@ def _is_of_ours(endpoint: Manifest, around: Surroundings) -> bool:
 
 def other_pods(service: Manifest, target: str) -> str:
     """Return what a Service selects in place of a Deployment's pods."""
-    pairs = ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
     return (
-        f"Service {service['metadata']['name']} selects {pairs}, not the pods of "
+        f"Service {service['metadata']['name']} selects {in_words(service)}, not the pods of "
         f"Deployment {target}"
     )
 
@@ -138,12 +141,16 @@ def _service(spec: Spec, around: Surroundings) -> list[Finding]:
     service = around.service
     labels = around.target["spec"]["template"].get("metadata", {}).get("labels") or {}
     if service is None:
-        return [Finding("ServiceMissing", f"Service {spec.service} is not there", blocking=True)]
+        why = (
+            f"spec.service.name: Service {spec.service} is not there; create it, or name the one "
+            "in front of the pods"
+        )
+        return [Finding("ServiceMissing", why, blocking=True)]
     router = spec.routed_by
     wanted = dict(router.owners_selector(around.live))
     service = {**service, "spec": {**service["spec"], "selector": wanted}}
     if not selects(service, labels):
-        why = other_pods(service, spec.target)
+        why = f"spec.service.name: {other_pods(service, spec.target)}; name one that selects them"
         return [Finding("ServiceDoesNotSelect", why, blocking=True)]
     found = []
     by_connection = router.capabilities.weights_follow_replicas
@@ -286,86 +293,3 @@ def weight_problem(spec: Spec, n: int, weight_bp: int, *, surge: bool) -> str:
         f"{counted(n, 'replica')} cannot express {asked}: the nearest is {real_bp / 100:g} %. "
         f"{enough} replicas would do; --allow-coarse goes on all the same"
     )
-
-
-def _autoscalers(spec: Spec, around: Surroundings) -> list[Finding]:
-    found = []
-    for hpa in around.autoscalers:
-        ref = hpa["spec"]["scaleTargetRef"]
-        if (ref.get("kind"), ref.get("name")) != ("Deployment", spec.target):
-            continue
-        name = hpa["metadata"]["name"]
-        if spec.mode is Mode.CONSTANT:
-            found.append(
-                Finding(
-                    "AutoscalerOwnsReplicas",
-                    f"HorizontalPodAutoscaler {name} scales Deployment {spec.target}: Constant "
-                    "mode would fight it; use Surge mode",
-                    blocking=True,
-                )
-            )
-            continue
-        found.extend(_counts_canary(spec, around, hpa))
-    return found
-
-
-def _counts_canary(spec: Spec, around: Surroundings, hpa: Manifest) -> list[Finding]:
-    """An autoscaler sees the canary's pods as stable's: tell how far N would grow by that alone."""
-    n = around.replica_count
-    weights = [s.weight_bp for s in spec.steps if isinstance(s, SetWeight)]
-    most = max(
-        (
-            spec.routed_by.capacity(n, w, mode=spec.mode, surge=around.surge).canary
-            for w in weights
-            if w <= SURGE_WEIGHT_BP_MAX or w == WEIGHT_BP_MAX
-        ),
-        default=n,
-    )
-    load_percent = _load_percent(hpa)
-    if load_percent is None:
-        return []
-    wanted = -(-load_percent * (n + most) // 100)
-    if wanted <= n:
-        return []
-    return [
-        Finding(
-            "HPACountsCanary",
-            f"HorizontalPodAutoscaler {hpa['metadata']['name']} counts the canary's pods as "
-            f"stable's: at {load_percent} % of its target and {most} canary pods it would scale "
-            f"{n} to {wanted} and on; --allow-autoscaler goes on all the same",
-            blocking=not spec.allow_autoscaler,
-        )
-    ]
-
-
-def _load_percent(hpa: Manifest) -> int | None:
-    """Return the highest load for each pod in percent of its target, if the status tells."""
-    targets = {
-        key: source.get("target") or {} for key, source in _sources(hpa["spec"].get("metrics"))
-    }
-    used = _sources((hpa.get("status") or {}).get("currentMetrics"))
-    loads = [
-        percent
-        for key, source in used
-        if (percent := _percent(source.get("current") or {}, targets.get(key, {}))) is not None
-    ]
-    return max(loads, default=None)
-
-
-def _sources(metrics: Sequence[Manifest] | None) -> list[tuple[tuple[str, ...], Manifest]]:
-    """Return the metrics that are an average over the pods, each by what it measures."""
-    return [
-        ((kind, *map(str, (source.get(part) for part in ("name", "container", "metric")))), source)
-        for metric in metrics or ()
-        for kind in ("resource", "containerResource", "pods")
-        if (source := metric.get(kind))
-    ]
-
-
-def _percent(current: Manifest, target: Manifest) -> int | None:
-    if target.get("averageUtilization") and current.get("averageUtilization") is not None:
-        return -(-100 * int(current["averageUtilization"]) // int(target["averageUtilization"]))
-    if target.get("averageValue") and current.get("averageValue"):
-        load = quantity.parse(str(current["averageValue"])) * 100
-        return -int(-load // quantity.parse(str(target["averageValue"])))
-    return None

@@ -198,8 +198,8 @@ def _set_template(replica_set: Manifest, objects: Objects) -> Write:
         target=_ref(target),
         why=f"set the template back to that of {replica_set['metadata']['name']}",
         body=[
-            # Not the version of the whole object, which every pod changes: an answered command is
-            # not repeated. What matters is that nobody changed the spec.
+            # Not the version of the whole object, which every pod changes. What matters is that
+            # nobody changed the spec.
             *(
                 {"op": "test", "path": f"/metadata/{key}", "value": target["metadata"][key]}
                 for key in ("uid", "generation")
@@ -209,6 +209,7 @@ def _set_template(replica_set: Manifest, objects: Objects) -> Write:
                 "path": "/spec/template",
                 "value": without_hash(replica_set["spec"]["template"]),
             },
+            *holding.operations(target, objects.hold_by),
         ],
     )
 

@@ -12,16 +12,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from serinus.errors import SerinusError
+from serinus.errors import SerinusError, UsageError
 from serinus.process import SystemClock
 from serinus.router_agent.agent import Agent, AgentSettings
 from serinus.router_agent.file_source import FileSource
+from serinus.router_agent.source import PlanSource
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m serinus.router_agent", description=__doc__)
-    parser.add_argument("--plan", type=Path, required=True, help="a file with a TrafficPlan")
+    plan = parser.add_mutually_exclusive_group(required=True)
+    plan.add_argument("--plan", type=Path, help="a file with a TrafficPlan")
+    plan.add_argument(
+        "--plan-object", metavar="NAMESPACE/NAME", help="a TrafficPlan in the cluster"
+    )
     parser.add_argument("--report", type=Path, help="write what is in force into this file")
+    parser.add_argument("--kubeconfig", type=Path, help="default: that of the pod, or of kubectl")
     parser.add_argument("--folder", type=Path, help="Envoy's files (default: a temporary one)")
     parser.add_argument("--listen", default="0.0.0.0", help="the address to serve")  # noqa: S104
     parser.add_argument("--envoy", type=Path, help="Envoy's program")
@@ -49,8 +55,33 @@ async def _run(arguments: argparse.Namespace, folder: Path) -> None:
         concurrency=arguments.concurrency,
         drain_ms=arguments.drain_ms,
     )
-    source = FileSource(arguments.plan, arguments.report)
-    await Agent(settings, source, clock=SystemClock(), say=_say).run(stop)
+    async with contextlib.AsyncExitStack() as stack:
+        finding = asyncio.create_task(_source(arguments, stack), name="the first plan")
+        stopping = asyncio.create_task(stop.wait(), name="told to stop")
+        await asyncio.wait([finding, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if finding.done():
+            await Agent(settings, finding.result(), clock=SystemClock(), say=_say).run(stop)
+        else:
+            finding.cancel()
+            await asyncio.wait([finding])
+
+
+async def _source(arguments: argparse.Namespace, stack: contextlib.AsyncExitStack) -> PlanSource:
+    if arguments.plan is not None:
+        return FileSource(arguments.plan, arguments.report)
+    # Only here: a router with a plan in a file needs no client.
+    from serinus.kube import config
+    from serinus.kube.client import Client
+    from serinus.router_agent.kubernetes_source import KubernetesSource
+
+    namespace, _, name = arguments.plan_object.rpartition("/")
+    if not namespace or not name:
+        raise UsageError(f"--plan-object {arguments.plan_object!r} is not NAMESPACE/NAME")
+    client = await stack.enter_async_context(Client(config.load(arguments.kubeconfig)))
+    return await stack.enter_async_context(
+        KubernetesSource(client, namespace, name, router=arguments.name, listens={}, say=_say)
+    )
 
 
 def main() -> int:

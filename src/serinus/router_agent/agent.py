@@ -13,7 +13,7 @@ import msgspec
 
 from serinus.assignment.intervals import Version
 from serinus.clock import Clock
-from serinus.errors import DataPlaneError, InvalidInput, RefusedError
+from serinus.errors import ClusterError, DataPlaneError, InvalidInput, RefusedError
 from serinus.router_agent import program
 from serinus.router_agent.admin import Admin
 from serinus.router_agent.applying import Applier
@@ -60,6 +60,7 @@ class Agent:
         self._in_force: Wanted | None = None
         self._seen_generation = 0
         self._problem = ""
+        self._is_unfinished = False
         self._version = ""
         self._told: Report | None = None
 
@@ -96,6 +97,8 @@ class Agent:
                 await self._follow(applier, supervisor, stop)
             finally:
                 await supervisor.stop()
+        with contextlib.suppress(ClusterError):
+            await self._source.withdraw()
 
     def _bootstrap(self, plan: RouterPlan) -> Path:
         path = self._settings.folder / "bootstrap.json"
@@ -114,7 +117,7 @@ class Agent:
         try:
             while not stop.is_set():
                 await self._tell(supervisor)
-                waiting = asyncio.create_task(self._source.changed(_LOOK_AGAIN_MS))
+                waiting = asyncio.create_task(self._news(supervisor), name="news")
                 await asyncio.wait(
                     [waiting, stopping, keeping], return_when=asyncio.FIRST_COMPLETED
                 )
@@ -122,24 +125,36 @@ class Agent:
                     keeping.result()
                 if not waiting.done():
                     await _cancelled(waiting)
-                elif waiting.result() and supervisor.ready.is_set():
+                elif waiting.result():
                     await self._take_newest(applier, supervisor)
         finally:
             await _cancelled(stopping)
             await _cancelled(keeping)
 
+    async def _news(self, supervisor: Supervisor) -> bool:
+        """Wait a while for something to apply, and for an Envoy to apply it to."""
+        if not await self._source.changed(_LOOK_AGAIN_MS) and not self._is_unfinished:
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN_MS / 1000):
+                await supervisor.ready.wait()
+        return supervisor.ready.is_set()
+
     async def _take_newest(self, applier: Applier, supervisor: Supervisor) -> None:
         """Bring the newest plan into force; whatever is wrong with it, the last good one stays."""
         before = self._in_force
         assert before is not None
+        self._is_unfinished = False
         try:
             newest = self._source.newest()
             self._seen_generation = newest.generation
             _check_listeners(before.plan, newest.plan)
             lowers = _weight_bp(newest) < _weight_bp(before)
             rejected = await applier.apply(self._files(newest), supervisor, lowers=lowers)
-        except (InvalidInput, RefusedError, DataPlaneError) as error:
+        except (InvalidInput, RefusedError) as error:
             self._problem = str(error)
+        except DataPlaneError as error:
+            self._problem, self._is_unfinished = str(error), True
         else:
             self._problem = (
                 "" if rejected is None else f"Envoy refuses {rejected.file}: {rejected.words}"
@@ -169,9 +184,13 @@ class Agent:
         )
         if report == self._told:
             return
-        self._told = report
         dated = msgspec.structs.replace(report, changed_at_ms=self._clock.now_ms())
-        await self._source.publish(dated)
+        try:
+            await self._source.publish(dated)
+        except ClusterError as error:
+            self._say(f"what is in force cannot be told now: {error}")
+        else:
+            self._told = report
 
 
 def _weight_bp(wanted: Wanted) -> int:

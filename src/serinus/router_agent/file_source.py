@@ -59,6 +59,11 @@ class FileSource:
         new.write_bytes(msgspec.json.encode(report.to_json()))
         os.replace(new, self._report_path)  # noqa: PTH105 - the call itself is the point
 
+    async def withdraw(self) -> None:
+        """Remove the report."""
+        if self._report_path is not None:
+            self._report_path.unlink(missing_ok=True)
+
     def _found(self) -> _Mark | None:
         try:
             status = self._path.stat()

@@ -89,8 +89,6 @@ class KubernetesSource:
         self._telling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._telling
-        with contextlib.suppress(errors.ClusterError):
-            await self._apply({})
         await self._stack.aclose()
 
     def newest(self) -> Wanted:
@@ -123,6 +121,11 @@ class KubernetesSource:
         """Have the report told; while nobody takes it, the newest is kept."""
         self._to_tell = report
         self._told.set()
+
+    async def withdraw(self) -> None:
+        """Take our entry out of the status."""
+        self._to_tell = None
+        await self._apply({})
 
     def _found(self) -> Any | None:
         return self._plans.get(self._name, self._namespace)

@@ -34,5 +34,13 @@ class PlanSource(Protocol):
         ...
 
     async def publish(self, report: Report) -> None:
-        """Tell what is in force."""
+        """Tell what is in force.
+
+        Raises:
+            ClusterError: nobody takes it; it is told again later.
+        """
+        ...
+
+    async def withdraw(self) -> None:
+        """Tell that this router is no more."""
         ...

@@ -118,7 +118,7 @@ class Supervisor:
                 await self._spawn()
                 await self._until_ready()
                 failure_count = 0
-            except DataPlaneError as error:
+            except (DataPlaneError, OSError) as error:
                 failure_count += 1
                 self._say(f"Envoy did not come back: {error}")
 

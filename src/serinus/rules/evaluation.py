@@ -1,9 +1,9 @@
 """What a rule means: the reference that every router is held to.
 
-A test on a missing value is neither true nor false but unknown (None): `!=` and `!` are not true of it
-either. Unknown travels as an error does in CEL: `&&` is false if any part is false, `||` is true if
-any part is true, `!` leaves it unknown. A rule hits only where it is true. So "absent or other" is
-written `!('x' in request.headers) || request.headers['x'] != 'a'`.
+A test on a missing value is neither true nor false but unknown (None): `!=` and `!` are not true of
+it either. Unknown travels as an error does in CEL: `&&` is false if any part is false, `||` is true
+if any part is true, `!` leaves it unknown. A rule hits only where it is true. So "absent or other"
+is written `!('x' in request.headers) || request.headers['x'] != 'a'`.
 """
 
 from __future__ import annotations

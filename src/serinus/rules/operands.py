@@ -21,7 +21,7 @@ Operand: TypeAlias = (
     | int
     | bool
 )
-"""What an expression that is no condition may be. `InNetwork` is a network that asks nothing yet."""
+"""What an expression that is no condition may be; `InNetwork` is a network by itself here."""
 
 _NAMES = (*attributes.ATTRIBUTES, attributes.SOURCE_ADDRESS, "now")
 

@@ -1,7 +1,7 @@
 """The typed tree of a rule, and the request that it is asked about.
 
-Plain dataclasses, so that the middleware needs no compiled model (docs/adr/0022). A tree that can be
-made is canonical: `printing.text_of` writes it and `parsing.parse` reads the same tree again.
+Plain dataclasses, so that the middleware needs no compiled model (docs/adr/0022). A tree that can
+be made is canonical: `printing.text_of` writes it and `parsing.parse` reads the same tree again.
 What each node means, missing values above all, stands in `evaluation` and nowhere else.
 """
 
@@ -61,8 +61,8 @@ class Source(enum.Enum):
 class Attribute:
     """One value of the request.
 
-    `key` is empty for method, path and host; one name for a header (lower case), a cookie or a query
-    parameter; one name or more, from the outside in, for a claim.
+    `key` is empty for method, path and host; one name for a header (lower case), a cookie or a
+    query parameter; one name or more, from the outside in, for a claim.
     """
 
     source: Source

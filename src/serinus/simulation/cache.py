@@ -16,6 +16,7 @@ from serinus.traffic.plan import Manifest
 
 RECORDS = "records"
 PLURALS = (*(kind.plural for kind in READ_KINDS), RECORDS)
+POLICIES = "policies"
 
 
 class Behind:
@@ -53,7 +54,7 @@ class Cache:
     def __init__(self, world: World) -> None:
         self._world = world
         self.behind: dict[str, Behind] = {}
-        self._record: tuple[Instant, Stored] | None = None
+        self._record: tuple[Instant, Stored | None] | None = None
         self._seen_count = 0
         self._caught_up = False
         """Whether a watch that lay behind has shown something since `listen`."""
@@ -74,7 +75,7 @@ class Cache:
     def fall_behind(self, plural: str, until_ms: Instant) -> None:
         """Show one kind as it is now until then."""
         if plural == RECORDS:
-            self._record = (until_ms, self._world.stored)
+            self._record = (until_ms, self._stored)
             return
         kind = next(kind for kind in READ_KINDS if kind.plural == plural)
         self.behind[plural] = Behind(until_ms, self._world.list(kind))
@@ -100,7 +101,9 @@ class Cache:
         hidden = {*self.behind, *((RECORDS,) if self._record is not None else ())}
         counts = self._world.change_counts
         return self._caught_up or any(
-            counts.get(plural, 0) > self._seen_count for plural in PLURALS if plural not in hidden
+            counts.get(plural, 0) > self._seen_count
+            for plural in (*PLURALS, POLICIES)
+            if plural not in hidden
         )
 
     def listen(self) -> None:
@@ -119,10 +122,14 @@ class Cache:
                 found[kind] = [behind.objects[name] for name in sorted(behind.objects)]
         return found
 
-    def record(self) -> Stored:
-        """Return the record as its watch shows it."""
+    @property
+    def _stored(self) -> Stored | None:
+        return None if self._world.is_forgotten else self._world.stored
+
+    def record(self) -> Stored | None:
+        """Return the record as its watch shows it; None when it is gone."""
         self._catch_up()
-        return self._world.stored if self._record is None else self._record[1]
+        return self._stored if self._record is None else self._record[1]
 
     def wrote(self, written: model.Written | None, kind: model.Resource) -> None:
         """Wait for our own write: what lies behind it must be seen too."""
@@ -130,7 +137,7 @@ class Cache:
         if behind is not None and written is not None:
             behind.reach(int(written.object["metadata"]["resourceVersion"]))
 
-    def wrote_record(self, stored: Stored) -> None:
+    def wrote_record(self, stored: Stored | None) -> None:
         """Wait for our own write of the record."""
         if self._record is not None:
             self._record = (self._record[0], stored)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+import msgspec
+
 from serinus import errors
 from serinus.clock import Instant
 from serinus.controller.over_model import port
@@ -14,7 +16,7 @@ from serinus.errors import InvariantViolation, Retry
 from serinus.release.model import Spec
 from serinus.simulation.by_hand import ByHand, Point
 from serinus.simulation.cache import Cache
-from serinus.simulation.example import NAME
+from serinus.simulation.example import NAME, NAMESPACE
 from serinus.simulation.world import World
 from serinus.traffic.write import Write
 
@@ -115,6 +117,9 @@ class Driver:
     def begin(self) -> None:
         """Begin a round; it stands at its first await then."""
         self.cache.listen()
+        if self.cache.record() is None:
+            self._due_ms, self._hears, self._failure_count = None, True, 0
+            return
         self._go(None)
 
     def go_on(self, answer: Answer = Answer.WORKS) -> None:
@@ -161,12 +166,20 @@ class Driver:
         """Return the objects as this driver sees them."""
         _raise_failure(await Point("read"), "read")
         self.read_count = self.world.change_count
-        return port.snapshot(self.cache.objects(), spec)
+        seen = port.snapshot(self.cache.objects(), spec)
+        return msgspec.structs.replace(seen, hold_by=self.world.hold_by)
+
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return the objects as they are."""
+        _raise_failure(await Point("current"), "read anew")
+        return port.read(self.world.cluster, NAMESPACE, spec)
 
     async def save(self, stored: Stored) -> Stored:
         """Write the record at its version."""
         answer = await Point("save", stored)
         _raise_failure(answer, "save")
+        if self.world.is_forgotten:
+            raise errors.NotFound("the record is gone")
         if stored.version != self.world.stored.version:
             raise errors.Conflict("somebody else wrote the record")
         written = self.world.store(stored.release)
@@ -176,8 +189,20 @@ class Driver:
         return written
 
     async def forget(self, name: str) -> None:
-        """Refuse: the releases that are simulated are not deleted."""
-        raise InvariantViolation(f"release {name} was forgotten though nobody deleted it")
+        """Take the finalizer off a record that was deleted."""
+        answer = await Point("forget")
+        _raise_failure(answer, "forget")
+        if self.world.is_forgotten:
+            raise errors.NotFound("the record is gone")
+        if not self.world.stored.release.leaving:
+            raise InvariantViolation(f"release {name} was forgotten though nobody deleted it")
+        seen = self.cache.record()
+        if seen is None or seen.version != self.world.stored.version:
+            raise errors.Conflict("somebody else wrote the record")
+        self.world.forget()
+        _raise_lost(answer)
+        self.cache.wrote_record(None)
+        await Point("forgotten")
 
     async def send(self, write: Write) -> None:
         """Send one write."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, PODS, SERVICES
+from serinus.release.holding import HELD, MANAGED, OFF, label_of
 from serinus.release.model import Phase
+from serinus.release.observation import HoldBy
+from serinus.release.render import REVISION_ANNOTATION
 from serinus.simulation.choices import Replay
 from serinus.simulation.example import NAME
+from serinus.simulation.manifests import image_of
 from serinus.simulation.simulation import Simulation
 from serinus.simulation.watch import Trouble, Violation
-from serinus.simulation.world import World, image_of
+from serinus.simulation.world import World
+from serinus.traffic.plan import Manifest
 from serinus.traffic.pods import HASH_LABEL, is_ready
 
 SILENT_MS = 3_600_000
@@ -20,6 +26,9 @@ SILENT_COUNT = 3
 def check(sim: Simulation) -> None:
     """Raise a Violation where the end is not a good one."""
     phase = sim.world.status.phase
+    if sim.world.is_forgotten:
+        _is_left(sim.world)
+        return
     if phase is Phase.DEGRADED:
         if not sim.world.status.message:
             raise Violation("it is degraded and says no reason")
@@ -38,21 +47,69 @@ def _is_whole(world: World, phase: Phase) -> None:
     target, service = world.find(DEPLOYMENTS), world.find(SERVICES)
     if target is None or service is None:
         raise Violation(f"{phase.value} without a Deployment or a Service")
-    n = target["spec"]["replicas"]
-    if world.wished_count is not None and n != world.wished_count:
-        raise Violation(f"N is {n}, and its owner wants {world.wished_count}")
     if any(True for _ in world.canaries()):
         raise Violation("a canary is left")
     if HASH_LABEL in service["spec"]["selector"]:
         raise Violation("the Service is narrowed at rest")
-    if target["spec"].get("paused") is not True:
-        raise Violation("the Deployment is not held at rest")
+    _is_held(world, target, phase)
+    ready = _ready_of_one_kind(world, target)
+    runs_template = image_of(target) in ready
+    if ready and runs_template is not (phase is Phase.HEALTHY):
+        raise Violation(f"{phase.value}, and {dict(ready)} are ready")
+
+
+def _ready_of_one_kind(world: World, target: Manifest) -> Counter[str]:
+    """Return how many pods of which image are ready: as many as the owner wants, of one."""
+    n = target["spec"]["replicas"]
+    if world.wished_count is not None and n != world.wished_count:
+        raise Violation(f"N is {n}, and its owner wants {world.wished_count}")
     ready = Counter(image_of(pod) for pod in world.list(PODS) if is_ready(pod))
     if ready.total() != n or len(ready) > 1:
-        raise Violation(f"{dict(ready)} are ready at the end of {phase.value}, not {n} of one kind")
-    runs_template = image_of(target) in ready
-    if n and runs_template is not (phase is Phase.HEALTHY):
-        raise Violation(f"{phase.value}, and {dict(ready)} are ready")
+        raise Violation(f"{dict(ready)} are ready at the end, not {n} of one kind")
+    return ready
+
+
+def _is_held(world: World, target: Manifest, phase: Phase) -> None:
+    """A template that waits is paused; at rest only the field pauses, or its owner."""
+    paused, label = bool(target["spec"].get("paused")), label_of(target)
+    if phase is Phase.ABORTED or world.hold_by is HoldBy.FIELD:
+        if not paused:
+            raise Violation(f"{phase.value}, and the Deployment is not held")
+    elif paused is not world.paused_by_person:
+        raise Violation(f"{phase.value} under the policy, and spec.paused is {paused}")
+    if world.hold_by is HoldBy.POLICY:
+        labels = (HELD, OFF) if phase is Phase.ABORTED else (MANAGED, OFF)
+        if label not in labels:
+            raise Violation(f"{phase.value} under the policy, and the label is {label!r}")
+
+
+def _is_left(world: World) -> None:
+    """Everything is as before, but for what its owner changed and what was promoted."""
+    for found in world.canaries():
+        raise Violation(f"{found['metadata']['name']} is left")
+    target, service = world.find(DEPLOYMENTS), world.find(SERVICES)
+    for kind, now in (("Deployment", target), ("Service", service)):
+        before = world.before[kind]
+        if now is not None and before is not None and _kept(now) != _kept(before):
+            raise Violation(f"{kind}: {_kept(now)} is left of {_kept(before)}")
+    if target is None:
+        return
+    ready = _ready_of_one_kind(world, target)
+    paused = bool(target["spec"].get("paused"))
+    waits = bool(ready) and image_of(target) not in ready
+    if paused is not (waits or world.paused_by_person) and target["spec"]["replicas"]:
+        raise Violation(f"it was left with spec.paused {paused} and {dict(ready)}")
+
+
+def _kept(found: Manifest) -> tuple[Any, ...]:
+    """Return what a release must leave in an object as it was before."""
+    meta, free = found["metadata"], ("template", "replicas", "paused", "clusterIP", "clusterIPs")
+    return (
+        {k: v for k, v in found["spec"].items() if k not in free},
+        meta.get("labels") or {},
+        meta.get("finalizers") or [],
+        {k for k in meta.get("annotations") or () if k != REVISION_ANNOTATION},
+    )
 
 
 def _is_expected(world: World, phase: Phase) -> None:

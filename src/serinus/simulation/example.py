@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from serinus.release.model import CommandVerb, Pause, Promotion, SetWeight, Spec, Step
+from serinus.release.observation import HoldBy
 from serinus.simulation.choices import Choices
 from serinus.traffic.router import Mode
 
@@ -26,6 +27,9 @@ class Example(msgspec.Struct, frozen=True):
     """What a person does at each wait for one; afterwards `resume`."""
     broken: bool = False
     """Whether pods of the new template never become ready."""
+    hold_by: HoldBy = HoldBy.FIELD
+    leaves: bool = False
+    """Whether its owner deletes the release when it waits for her and all was answered."""
 
 
 def a_spec(**changes: Any) -> Spec:
@@ -70,6 +74,28 @@ EXAMPLES: dict[str, Example] = {
             spec=a_spec(mode=Mode.CONSTANT, steps=(SetWeight(6_700), Pause())),
             answers=(CommandVerb.ABORT,),
         ),
+        Example(
+            name="adoption, policy",
+            replica_count=2,
+            surge=True,
+            spec=a_spec(steps=(SetWeight(3_300), Pause(5_000), SetWeight(5_000))),
+            hold_by=HoldBy.POLICY,
+        ),
+        Example(
+            name="leaving",
+            replica_count=2,
+            surge=True,
+            spec=a_spec(steps=_HALVES),
+            leaves=True,
+        ),
+        Example(
+            name="leaving, constant, policy",
+            replica_count=3,
+            surge=False,
+            spec=a_spec(mode=Mode.CONSTANT, steps=(SetWeight(6_700), Pause())),
+            hold_by=HoldBy.POLICY,
+            leaves=True,
+        ),
     )
 }
 
@@ -92,6 +118,8 @@ def draw(choices: Choices) -> Example:
         ),
         answers=_draw_answers(choices),
         broken=choices.below(8) == 7,
+        hold_by=list(HoldBy)[choices.below(2)],
+        leaves=choices.below(4) == 3,
     )
 
 

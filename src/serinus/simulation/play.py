@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from serinus.release.model import Phase
+from serinus.release.observation import HoldBy
 from serinus.simulation import ending, faults
 from serinus.simulation.choices import Choices, Replay, Seeded
 from serinus.simulation.driver import Driver
@@ -19,7 +20,7 @@ from serinus.simulation.world import World
 FAULT_COUNTS = (0, 1, 1, 2, 2, 3, 4, 6)
 RATES = (10, 30, 100)
 TURN_COUNT_MAX = 150
-_STARTS: dict[tuple[int, bool], World] = {}
+_STARTS: dict[tuple[int, bool, HoldBy], World] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -33,7 +34,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def at_rest(example: Example) -> World:
     """Return a world in which the example's Deployment runs, held, and nothing else has begun."""
-    key = (example.replica_count, example.surge)
+    key = (example.replica_count, example.surge, example.hold_by)
     if key not in _STARTS:
         sim = Simulation(World(example), Replay())
         # Before its first pods are ready nobody expects any.

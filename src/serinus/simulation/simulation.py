@@ -43,10 +43,13 @@ class AtPoint(enum.Enum):
 _WRITING = tuple(AtPoint)
 AT_POINTS: dict[str, tuple[AtPoint, ...]] = {
     "read": (AtPoint.UNAVAILABLE, AtPoint.OTHER_ROUND),
+    "current": (AtPoint.UNAVAILABLE, AtPoint.OTHER_ROUND),
     "save": _WRITING,
     "saved": (AtPoint.CRASH,),
     "send": _WRITING,
     "sent": (AtPoint.CRASH,),
+    "forget": _WRITING,
+    "forgotten": (AtPoint.CRASH,),
 }
 _OTHERS = (AtPoint.OTHER_ROUND, AtPoint.OTHER_LEADS)
 _ANSWERS = {
@@ -100,6 +103,8 @@ class Simulation:
         """Play a round of whoever is due, or let time pass to when somebody is."""
         self.turn_count += 1
         self._world_fault()
+        if self._leaves_unseen():
+            self._one_leads()
         self._cluster_acts()
         driver = self._due()
         if driver is None:
@@ -120,6 +125,19 @@ class Simulation:
         self.watch.trouble = max(self.watch.trouble, fault.trouble)
         self.watch.blind = self.watch.blind or fault.blinds
         fault.happen(self)
+
+    def _leaves_unseen(self) -> bool:
+        """Tell whether a deleted release is taken away behind a watch that lags.
+
+        Then one leads: what two wrote in that very moment, nobody would be there to put back.
+        """
+        return self.world.stored.release.leaving and self.driver.cache.lags()
+
+    def _one_leads(self) -> None:
+        if self.second is not None:
+            self.second.crash()
+            self.second.cache.close()
+            self.second = None
 
     def _cluster_acts(self) -> None:
         if self.comes_again is not None and self.world.find(DEPLOYMENTS) is None:
@@ -152,16 +170,25 @@ class Simulation:
             self.happened.append(f"turn {self.turn_count}: (set the old template)")
             self.world.set_image(OLD)
         elif self._waits_for(Reason.WAITING_FOR_PERSON):
-            answers = self.world.example.answers
-            index, self.answer_count = self.answer_count, self.answer_count + 1
-            verb = answers[index] if index < len(answers) else CommandVerb.RESUME
-            self.happened.append(f"turn {self.turn_count}: ({verb.value})")
-            self.world.give(verb)
+            self._answer()
         else:
             due = [self.driver.next_due(), self.world.next_due()]
-            soonest = min(t for t in due if t is not None)
+            # Where nothing is due all waits for an object that is on its way out.
+            soonest = min((t for t in due if t is not None), default=self.world.now)
             self.world.now = max(self.world.now, soonest)
         self.watch.time_passed()
+
+    def _answer(self) -> None:
+        """Do what a person does whom the release waits for."""
+        example = self.world.example
+        index, self.answer_count = self.answer_count, self.answer_count + 1
+        if example.leaves and index == len(example.answers):
+            self.happened.append(f"turn {self.turn_count}: (delete the release)")
+            self.world.delete_release()
+            return
+        verb = example.answers[index] if index < len(example.answers) else CommandVerb.RESUME
+        self.happened.append(f"turn {self.turn_count}: ({verb.value})")
+        self.world.give(verb)
 
     def _waits_for(self, reason: Reason) -> bool:
         """Tell whether the last round was one that waits for nothing but this."""
@@ -207,7 +234,9 @@ class Simulation:
         if driver.round is None or driver.round.point is None:
             return
         point = driver.round.point
-        options = self._options(driver, point.name)
+        options = AT_POINTS[point.name]
+        if self._leaves_unseen():
+            options = tuple(o for o in options if o not in _OTHERS)
         drawn = self.choices.fault(len(options))
         at_point = options[drawn - 1] if drawn else None
         if at_point is not None:
@@ -223,11 +252,6 @@ class Simulation:
         if point.name == "send":
             self.watch.write(point.what, driver.read_count)
         driver.go_on(_ANSWERS.get(at_point, Answer.WORKS) if at_point else Answer.WORKS)
-
-    @staticmethod
-    def _options(driver: Driver, point_name: str) -> tuple[AtPoint, ...]:
-        options = AT_POINTS[point_name]
-        return tuple(o for o in options if o not in _OTHERS) if driver.cache.lags() else options
 
     def _in_between(self, driver: Driver) -> None:
         """Let the world, and a second leader, go on while a driver waits."""
@@ -253,7 +277,7 @@ class Simulation:
             self.world.rest()
             if not other.is_due():
                 due = [t for t in (other.next_due(), self.world.next_due()) if t is not None]
-                self.world.now = max(self.world.now, min(due))
+                self.world.now = max(self.world.now, min(due, default=self.world.now))
         other.cache.close()
 
     # The end.
@@ -262,8 +286,7 @@ class Simulation:
         """Tell whether nothing is left to do for anybody."""
         last = self.driver.last
         return (
-            last is not None
-            and last.at_rest
+            (self.world.is_forgotten or (last is not None and last.at_rest))
             and not self.driver.backs_off
             and self.comes_again is None
             and not self.driver.is_due()
@@ -275,10 +298,7 @@ class Simulation:
     def settle(self) -> None:
         """Let no more faults happen, and go on to the end: it must come, and soon."""
         self.choices, self.shuffled = Replay(), False
-        if self.second is not None:
-            self.second.crash()
-            self.second.cache.close()
-            self.second = None
+        self._one_leads()
         deadline = self.world.now + END_MS_MAX
         for _ in range(TURN_COUNT_MAX):
             if self.at_rest():

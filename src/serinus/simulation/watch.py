@@ -26,7 +26,8 @@ from serinus.kubernetes_model.kinds import (
 from serinus.release.decide import decide
 from serinus.release.model import Phase, Promotion
 from serinus.simulation.example import NAME
-from serinus.simulation.world import World, image_of
+from serinus.simulation.manifests import image_of
+from serinus.simulation.world import World
 from serinus.traffic.plan import Manifest
 from serinus.traffic.pods import HASH_LABEL, is_ready
 from serinus.traffic.replica_ratio import base_selector
@@ -64,9 +65,13 @@ class Watch:
         self._stranded_since_ms: Instant | None = None
         self._listed: dict[str, Instant | None] = {}
         """Pod uid -> when it was last an endpoint; None while it is one."""
-        self._owners: dict[str, str] = {}
+        self._owners = {
+            rs["metadata"]["uid"]: controller_uid(rs) for rs in world.list(REPLICA_SETS)
+        }
         self._adopted_uid = ""
         """The ReplicaSet that was handed over."""
+        self._served = {image_of(pod) for pod in world.list(PODS)}
+        """Images that the user's Deployment has run pods of, and what was promoted into it."""
         self._leaving: dict[str, str] = {}
         """Deployment or ReplicaSet uid -> why its pods get no connection any more."""
         world.listeners.append(self._changed)
@@ -83,6 +88,7 @@ class Watch:
         self._listed = dict(self._listed)
         self._owners = dict(self._owners)
         self._leaving = dict(self._leaving)
+        self._served = set(self._served)
         world.listeners.append(self._changed)
 
     @property
@@ -95,6 +101,7 @@ class Watch:
             None if since is None else self.world.now - since,
             len(self._leaving),
             bool(self._adopted_uid),
+            tuple(sorted(self._served)),
         )
 
     def listed_since(self, uid: str) -> int | None:
@@ -110,16 +117,22 @@ class Watch:
         if plural == PODS.plural:
             self._told_to_stop(change)
             self._starts(change)
+            self._rolls_out(change)
             self._users_are_served()
         elif plural == SERVICES.plural:
             self._users_are_served()
         elif plural == ENDPOINT_SLICES.plural:
             self._follow_endpoints()
         elif plural == REPLICA_SETS.plural:
-            meta = change.object["metadata"]
-            self._owners[meta["uid"]] = controller_uid(change.object) or self._owners.get(
-                meta["uid"], ""
-            )
+            self._follow_owner(change)
+
+    def _follow_owner(self, change: model.Change) -> None:
+        """Remember who controls a ReplicaSet; one that changes hands was handed over on purpose."""
+        uid, owner = change.object["metadata"]["uid"], controller_uid(change.object)
+        before = self._owners.get(uid)
+        if owner and before and owner != before:
+            self._served.add(image_of(change.object))
+        self._owners[uid] = owner or before or ""
 
     def _users_are_served(self) -> None:
         """Count the ready pods behind the Service."""
@@ -186,6 +199,18 @@ class Watch:
         is_elsewhere = controller_uid(change.object) != self._adopted_uid
         if is_new and is_elsewhere and self.trouble is not Trouble.OTHERS and not self.blind:
             raise Violation(f"an adoption starts pod {change.object['metadata']['name']}")
+
+    def _rolls_out(self, change: model.Change) -> None:
+        """Hold the hold to its word: what was not promoted does not roll out."""
+        target, pod = self.world.find(DEPLOYMENTS), change.object
+        if target is None or self._owners.get(controller_uid(pod)) != target["metadata"]["uid"]:
+            return
+        image, world = image_of(pod), self.world
+        is_held = self.trouble is not Trouble.OTHERS and not self.blind
+        is_promoted = world.status.phase is Phase.PROMOTING and not world.is_forgotten
+        if is_held and image not in self._served and not is_promoted:
+            raise Violation(f"{image} rolls out, and nobody promoted it")
+        self._served.add(image)
 
     def time_passed(self) -> None:
         """Look at what may only last for a while."""

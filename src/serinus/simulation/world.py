@@ -16,7 +16,7 @@ from serinus import errors
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.clock import Instant
-from serinus.controller.over_model import pods
+from serinus.controller.over_model import admission, pods
 from serinus.controller.ports import Stored
 from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import (
@@ -26,9 +26,12 @@ from serinus.kubernetes_model.kinds import (
     PODS,
     SERVICES,
 )
+from serinus.release.holding import label_of, paused_by_us
 from serinus.release.model import Command, CommandVerb, Status
+from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
 from serinus.simulation.example import NAME, NAMESPACE, NEW, OLD, Example
+from serinus.simulation.manifests import a_deployment, a_service, a_template, image_of
 from serinus.traffic.plan import Manifest
 from serinus.traffic.pods import is_ready
 
@@ -44,9 +47,13 @@ class World:
         self.example = example
         self.now = START_MS
         self._id_count = 0
-        self.cluster = model.Cluster(new_id=self._new_id)
+        self.hold_by = example.hold_by
+        """Whether the admission policy is in force."""
+        self.cluster = model.Cluster(new_id=self._new_id, admit=self._admitted)
         self.controllers = Controllers(self.cluster, events=False)
         self.stored = Stored(Release(NAME, NAMESPACE, example.spec), "1")
+        self.is_forgotten = False
+        """Whether the record is gone."""
         self.change_count = 0
         """How often anything changed, the record included."""
         self.change_counts: dict[str, int] = {}
@@ -62,12 +69,16 @@ class World:
         self.command_count = 0
         self.wished_count: int | None = example.replica_count
         """N as its owner wants it; None where two people could disagree about that."""
+        self.paused_by_person = False
+        """Whether the pause of the Deployment is one of its owner's, which is not ours to lift."""
         self.listeners: list[Callable[[model.Change], None]] = []
         self.cluster.on_change.append(self._changed)
         for kind, name in ((NODES, pods.NODE), (NAMESPACES, NAMESPACE)):
             self.cluster.create(kind, {"metadata": {"name": name}}, now=self.now)
         self.create(DEPLOYMENTS, a_deployment(example, OLD))
         self.create(SERVICES, a_service())
+        self.before = {kind.kind: self.find(kind) for kind in (DEPLOYMENTS, SERVICES)}
+        """The user's objects as they were before anything of ours was there."""
 
     def copy(self) -> World:
         """Return a world in the same state that goes its own way; nobody listens to it."""
@@ -77,7 +88,7 @@ class World:
 
     def part(self) -> None:
         """Share no longer what changes with the world that this is a copy of."""
-        self.cluster = self.cluster.copy(new_id=self._new_id)
+        self.cluster = self.cluster.copy(new_id=self._new_id, admit=self._admitted)
         self.controllers = Controllers(self.cluster, events=False, like=self.controllers)
         self.change_counts = dict(self.change_counts)
         self.down_until_ms = dict(self.down_until_ms)
@@ -87,6 +98,10 @@ class World:
     def _new_id(self) -> str:
         self._id_count += 1
         return f"uid-{self._id_count:06}"
+
+    def _admitted(self, manager: str, old: Manifest, new: dict[str, Any]) -> dict[str, Any]:
+        is_in_force = self.hold_by is HoldBy.POLICY
+        return admission.admitted(manager, old, new) if is_in_force else new
 
     def _changed(self, change: model.Change) -> None:
         self.note_change(change.resource.plural)
@@ -208,10 +223,31 @@ class World:
 
     def change(self, kind: model.Resource, name: str, **spec: Any) -> None:
         """Change fields of a spec, as a merge patch does."""
+        if "template" in spec:
+            # From here on the pause is the hold of the changed template; but what a release that
+            # has let go of the Deployment left paused is its owner's to resume.
+            self.paused_by_person = self._is_let_go_paused()
+        self._merge(kind, name, {"spec": spec})
+
+    def _is_let_go_paused(self) -> bool:
+        found = self.find(DEPLOYMENTS)
+        return (
+            self.stored.release.leaving
+            and found is not None
+            and bool(found["spec"].get("paused"))
+            and not label_of(found)
+            and not paused_by_us(found)
+        )
+
+    def label(self, kind: model.Resource, name: str, label: str, value: str | None) -> None:
+        """Set a label, or take it off."""
+        self._merge(kind, name, {"metadata": {"labels": {label: value}}})
+
+    def _merge(self, kind: model.Resource, name: str, patch: dict[str, Any]) -> None:
         self.cluster.patch(
             kind,
             name,
-            {"spec": spec},
+            patch,
             NAMESPACE,
             patch_type=model.PatchType.MERGE,
             now=self.now,
@@ -234,7 +270,7 @@ class World:
         found = self.find(DEPLOYMENTS)
         return None if found is None else image_of(found)
 
-    def give(self, verb: CommandVerb, weight_bp: int | None = None) -> None:
+    def give(self, verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False) -> None:
         """Write a command into the record, as another terminal does."""
         target = self.find(DEPLOYMENTS)
         self.command_count += 1
@@ -243,58 +279,26 @@ class World:
             verb=verb,
             revision="" if target is None else fingerprint(target["spec"]["template"]),
             weight_bp=weight_bp,
+            full=full,
         )
         self.store(msgspec.structs.replace(self.stored.release, command=command))
+
+    def switch_hold(self, hold_by: HoldBy) -> None:
+        """Install the admission policy, or take it away."""
+        self.hold_by = hold_by
+        self.note_change("policies")
+
+    def delete_release(self) -> None:
+        """Delete the release; its finalizer keeps the record until it is forgotten."""
+        self.store(msgspec.structs.replace(self.stored.release, deleted_ms=self.now))
+
+    def forget(self) -> None:
+        """Take the finalizer off the record: it is gone."""
+        self.note_change("records")
+        self.is_forgotten = True
 
     def store(self, release: Release) -> Stored:
         """Write the record."""
         self.note_change("records")
         self.stored = Stored(release, str(self.change_count))
         return self.stored
-
-
-def image_of(found: Manifest) -> str:
-    """Return the image of a pod, or of a template's pods."""
-    spec = (found["spec"].get("template") or found)["spec"]
-    return str(spec["containers"][0]["image"])
-
-
-def a_container(image: str) -> dict[str, Any]:
-    """Return the one container of a pod."""
-    return {"name": "web", "image": image, "ports": [{"name": "http", "containerPort": 8080}]}
-
-
-def a_template(image: str) -> dict[str, Any]:
-    """Return what a Deployment makes its pods from."""
-    return {
-        "metadata": {"labels": {"app": NAME}},
-        "spec": {"containers": [a_container(image)]},
-    }
-
-
-def a_deployment(example: Example, image: str, replica_count: int | None = None) -> dict[str, Any]:
-    """Return the user's Deployment."""
-    surge = {"maxSurge": 1, "maxUnavailable": 0}
-    if not example.surge:
-        surge = {"maxSurge": 0, "maxUnavailable": 1}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": NAME},
-        "spec": {
-            "replicas": example.replica_count if replica_count is None else replica_count,
-            "selector": {"matchLabels": {"app": NAME}},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": surge},
-            "template": a_template(image),
-        },
-    }
-
-
-def a_service() -> dict[str, Any]:
-    """Return the user's Service."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": NAME},
-        "spec": {"selector": {"app": NAME}, "ports": [{"port": 80, "targetPort": 8080}]},
-    }

@@ -102,6 +102,9 @@ class ReplicaRatio:
         wanted = plan.sole_revision
         if narrowed_to(live.service) == wanted:
             return ()
+        if wanted is not None and _is_sent_elsewhere(live.service, live):
+            # Its owner sends it to others: with our hash in it nobody would be left to answer.
+            return ()
         return (_select(live.service, wanted),)
 
     def report(self, plan: TrafficPlan, live: Live) -> RouteReport:
@@ -109,6 +112,9 @@ class ReplicaRatio:
         if live.service is None:
             return RouteReport(state=RouteState.REJECTED, detail="the Service is gone")
         wanted = plan.sole_revision
+        if wanted is not None and _is_sent_elsewhere(live.service, live):
+            detail = f"it selects {in_words(live.service)}, none of these pods"
+            return RouteReport(state=RouteState.PENDING, detail=detail)
         if narrowed_to(live.service) != wanted:
             return RouteReport(state=RouteState.PENDING, detail="its selector is being set")
         hashes = {_uid(pod): hash_of(pod) for pod in live.pods}
@@ -153,10 +159,16 @@ class ReplicaRatio:
         return None if live.service is None else narrowed_to(live.service)
 
     def strands_users(self, live: Live) -> bool:
-        """Tell whether the Service is narrowed to a revision that serves nobody."""
+        """Tell whether the Service is narrowed to a revision that serves nobody.
+
+        So it is too where its owner sends it to other pods now, which have no such hash.
+        """
         revision = self.sole_revision(live)
-        ready = [hash_of(pod) for pod in live.pods if is_ready(pod)]
-        return revision is not None and revision not in ready and bool(ready)
+        if live.service is None or revision is None:
+            return False
+        ready = [pod for pod in live.pods if is_ready(pod)]
+        taken = [p for p in ready if selects(live.service, p["metadata"].get("labels") or {})]
+        return bool(ready) and (not taken or revision not in map(hash_of, ready))
 
     def words_of(self, live: Live, pod: str) -> str:  # noqa: ARG002 - it has no pods of its own
         """Return nothing."""
@@ -190,6 +202,17 @@ def selects(service: Manifest, labels: Manifest) -> bool:
     return bool(base) and all(labels.get(k) == v for k, v in base.items())
 
 
+def in_words(service: Manifest) -> str:
+    """Return the owner's selector as kubectl writes it."""
+    return ",".join(f"{k}={v}" for k, v in base_selector(service).items()) or "nothing"
+
+
+def _is_sent_elsewhere(service: Manifest, live: Live) -> bool:
+    """Tell whether the owner's selector takes none of the pods that there are."""
+    labels = [pod["metadata"].get("labels") or {} for pod in live.pods]
+    return bool(labels) and not any(selects(service, each) for each in labels)
+
+
 def ready_endpoint_count(live: Live, revision: str) -> int:
     """Return how many ready endpoints of a revision the EndpointSlices list."""
     uids = {_uid(pod) for pod in live.pods if hash_of(pod) == revision}
@@ -216,8 +239,8 @@ def _select(service: Manifest, revision: str | None) -> Write:
 
 
 def _report_wide(live: Live, endpoints: list[Any]) -> RouteReport:
-    """At rest every ready pod that the owner's selector matches must be listed."""
-    listed = {_target_uid(e) for e in endpoints}
+    """At rest every ready pod that the owner's selector matches must be listed as ready."""
+    listed = {_target_uid(e) for e in endpoints if endpoint_is_ready(e)}
     assert live.service is not None
     missing = [
         pod["metadata"]["name"]

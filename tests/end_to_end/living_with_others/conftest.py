@@ -36,6 +36,9 @@ def home_plane(home_kind: str, request: pytest.FixtureRequest) -> ControlPlane |
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `make end-to-end CLUSTER=kubernetes`")
     plane: ControlPlane = request.getfixturevalue("kubernetes")
+    wanted = request.config.getoption("--service-proxy") == "kube-proxy"
+    if wanted and (reason := kube_proxy.missing(plane.binaries)):
+        pytest.skip(f"NO KUBE-PROXY: {reason}")
     return plane
 
 
@@ -79,6 +82,4 @@ def proxied(real: ControlPlane, request: pytest.FixtureRequest) -> ControlPlane:
     """Return the real control plane whose Services are kube-proxy's."""
     if request.config.getoption("--service-proxy") != "kube-proxy":
         pytest.skip("the Services are our own balancer's: PROXY=kube-proxy")
-    if reason := kube_proxy.missing(real.binaries):
-        pytest.skip(f"NO KUBE-PROXY: {reason}")
     return real

@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serinus.process import spawn, stop
+from tests.control_plane.bench import ControlPlane
 from tests.end_to_end.stage import STABLE, Stage
 
 NAME, SERVICE = "nginx-deployment", "nginx-service"
@@ -42,8 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Operator:
     """The processes of an operator's replicas, and the CanaryRelease that they drive."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
+    def __init__(self, stage: Stage, folder: Path, plane: ControlPlane | None = None) -> None:
         self.stage = stage
+        self.plane = plane
         self._folder = folder
         self._replicas: dict[str, asyncio.subprocess.Process] = {}
         self._logs: list[Any] = []
@@ -52,10 +54,12 @@ class Operator:
         """Start a replica; one of the same name is a container that was started again."""
         log = (self._folder / f"{pod}.log").open("ab")
         self._logs.append(log)
+        # On a real control plane each has a name of its own in the audit log.
+        user = () if self.plane is None else ("--context", pod)
         self._replicas[pod] = await spawn(
             [
                 *(sys.executable, "-m", "serinus", "controller", "--host", "127.0.0.1"),
-                *("--port", "0", "--lease-namespace", LEASE_NAMESPACE, "-v"),
+                *("--port", "0", "--lease-namespace", LEASE_NAMESPACE, "-v", *user),
             ],
             env={**self.stage.environment, "POD_NAME": pod},
             stdout=log,
@@ -69,6 +73,20 @@ class Operator:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
         await process.wait()
+
+    def lead_count(self, pod: str) -> int:
+        """Return how often a replica has begun to lead."""
+        return (self._folder / f"{pod}.log").read_text().count('"event": "leads"')
+
+    @contextlib.contextmanager
+    def suspended(self, pod: str) -> Iterator[None]:
+        """Stop a replica where it stands for the block, as a machine that hangs does."""
+        process = self._replicas[pod]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     async def close(self) -> None:
         for process in self._replicas.values():
@@ -124,6 +142,7 @@ OpenOperator = Callable[..., contextlib.AbstractAsyncContextManager[Operator]]
 def make_operator(
     make_stage: Callable[..., contextlib.AbstractAsyncContextManager[Stage]],
     stage_kind: str,
+    plane: ControlPlane | None,
     tmp_path: Path,
 ) -> OpenOperator:
     """Return what opens a stage with the classic Deployment and an operator that leads."""
@@ -133,7 +152,7 @@ def make_operator(
         folder = Path(tempfile.mkdtemp(prefix="operator-", dir=tmp_path))
         chosen = hold or ("policy" if stage_kind == "kubernetes" else "field")
         async with make_stage(delay_ms=delay_ms) as stage:
-            operator = Operator(stage, folder)
+            operator = Operator(stage, folder, plane)
             try:
                 await stage.serinus("install", "--cli-only", "--hold", chosen)
                 await stage.try_("kubectl", "create", "namespace", LEASE_NAMESPACE)

@@ -224,3 +224,18 @@ async def test_a_second_release_of_one_deployment_is_refused_in_its_status(
         found = await operator.stage.object("crel", "second")
         assert f"CanaryRelease {NAME} is older" in found["status"]["message"]
         assert (await operator.found())["status"]["phase"] == "Healthy"
+
+
+async def test_a_full_promotion_is_given_to_the_operator(make_operator: OpenOperator) -> None:
+    async with make_operator() as operator:
+        await operator.apply(
+            [*QUARTER, {"setWeight": 50}, {"pause": {"duration": "1h"}}],
+            promotion={"undoWindow": "1h"},
+        )
+        await operator.until_phase("Healthy")
+        await operator.set_image(NEW)
+        await operator.stage.serinus("wait", NAME, "--for", "paused", "--timeout", "60s")
+        await operator.stage.serinus("promote", NAME, "--full")
+        await operator.stage.serinus("wait", NAME, "--for", "healthy", "--timeout", "60s")
+        assert await operator.images() == {NEW}
+        await is_clean(operator)

@@ -1,4 +1,4 @@
-"""Nobody flips, nobody leaves when the weight grows, and the shares are those that were asked for."""
+"""Nobody flips, nobody leaves when the weight grows, and shares are as asked for."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.assignment.identity import Absence, IdentityKind, IdentitySource, read
+from serinus.assignment.identity import Absence, IdentityKind, IdentitySource, reader
 from serinus.rules import reading
 from serinus.rules.tree import Attribute, Operator, Request, Source
 from serinus.traffic.envoy.routing import numbers, texts
@@ -46,7 +46,7 @@ def captured(text: texts.Captured, whole: str) -> str | None:
 @given(items(";"), NAMES)
 def test_the_cookie_of_a_user_is_the_one_that_the_identity_reads(line: str, name: str) -> None:
     request = Request(headers={"cookie": [line]})
-    expected = read(request, IdentitySource(IdentityKind.COOKIE, name))
+    expected = reader(IdentitySource(IdentityKind.COOKIE, name))(request)
     found = captured(texts.only_cookie(name), line)
     assert found == (None if isinstance(expected, Absence) else expected)
 
@@ -54,7 +54,7 @@ def test_the_cookie_of_a_user_is_the_one_that_the_identity_reads(line: str, name
 @given(items("&").map(lambda text: text.replace(" ", "")), NAMES)
 def test_the_parameter_of_a_user_is_the_one_that_the_identity_reads(query: str, name: str) -> None:
     request = Request(query=query)
-    expected = read(request, IdentitySource(IdentityKind.QUERY, name))
+    expected = reader(IdentitySource(IdentityKind.QUERY, name))(request)
     found = captured(texts.only_parameter(name), f"/shop?{query}")
     assert found == (None if isinstance(expected, Absence) else expected)
 

@@ -69,6 +69,7 @@ commands = st.builds(
     revision=words,
     step_index=st.none() | counts,
     weight_bp=st.none() | weights_bp,
+    full=st.booleans(),
 )
 outcomes = st.builds(
     Outcome, id=names, verb=st.sampled_from(CommandVerb), accepted=st.booleans(), message=words
@@ -96,6 +97,7 @@ statuses = st.builds(
     full_replica_count=st.none() | counts,
     stable_replica_count=st.none() | counts,
     stable_previous_count=st.none() | counts,
+    target_uid=names,
     started_ms=st.none() | instants,
     landing_since_ms=st.none() | instants,
     waiting=st.none() | st.builds(Waiting, words, words, instants),
@@ -260,7 +262,7 @@ def test_a_status_of_an_older_version_has_defaults_for_what_it_lacks() -> None:
     )
 
 
-def test_what_a_newer_version_adds_to_a_status_is_left_alone() -> None:
+def test_what_a_newer_version_adds_to_a_status_is_not_looked_at() -> None:
     wire = {"phase": "Paused", "verdict": {"mean": 1}, "seenTime": "2026-01-01T00:00:00Z"}
     assert codec.decode_status(wire) == Status(phase=Phase.PAUSED)
 

@@ -51,7 +51,8 @@ def test_an_id_cookie_is_safe_unless_the_plan_says_otherwise() -> None:
     ("change", "problem"),
     [
         ({"salt": None}, "salt: expected a text such as namespace/name/revision, found nothing"),
-        ({"salt": ""}, "salt: is empty"),
+        ({"salt": ""}, "salt: '' holds more than letters, digits and . _ / : -"),
+        ({"salt": "\ud800"}, "salt: '\\ud800' holds more"),
         ({"weight": "5"}, "weight: expected a percentage such as 5 or 0.5, found '5'"),
         ({"weight": True}, "weight: expected a percentage"),
         ({"weight": 101}, "weight: 101 is outside 0..100"),

@@ -160,3 +160,23 @@ def test_room_for_one_more_pod_is_read_from_the_strategy(
 )
 def test_selectors_match_as_in_kubernetes(selector: Any, taken: bool) -> None:
     assert matches(selector, {"app": "shop"}) is taken
+
+
+@pytest.mark.parametrize(
+    ("selector", "counts"),
+    [
+        ({"matchLabels": {"app": "shop"}}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, True),
+        ({}, True),
+        (None, False),
+        ({"matchLabels": {"app": "other"}}, False),
+        ({"matchLabels": {"app": "shop", "tier": "web"}}, False),
+    ],
+)
+def test_a_budget_is_told_of_where_it_counts_the_pods(selector: Any, counts: bool) -> None:
+    world = paused_at("25,pause")
+    spec = {"minAvailable": 1} | ({} if selector is None else {"selector": selector})
+    budget = {"metadata": {"name": "pdb"}, "spec": spec}
+    snapshot = msgspec.structs.replace(seen(world), budgets=(budget,))
+    found = observe(world.stored.release, snapshot).observation.findings
+    assert ("BudgetCountsBoth" in [f.reason for f in found]) == counts

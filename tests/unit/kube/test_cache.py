@@ -76,6 +76,27 @@ async def test_a_cache_holds_what_is_listed_and_follows_what_is_watched(
         assert told[-4:] == [("ADDED", "b"), ("MODIFIED", "a"), ("ADDED", "c"), ("DELETED", "b")]
 
 
+async def test_a_packed_cache_shows_the_same_and_lends_nothing_out(
+    server: ApiServer, client: Client
+) -> None:
+    server.put("pods", "shop", "a", spec={"nodeName": None, "containers": [{"ports": [80]}]})
+    setting = msgspec.structs.replace(QUICK, packed=True)
+    async with a_cache(client) as plain, a_cache(client, setting) as packed:
+        labels = packed.add_index(lambda pod: [pod["kind"]])
+        told = recorded(packed)
+        for cache in (plain, packed):
+            await cache.synced(5_000)
+        server.put("pods", "shop", "b", status={"phase": "Running"})
+        for cache in (plain, packed):
+            await until(cache, lambda: len(names(cache)) == 2)  # noqa: B023 - called at once
+        assert packed.items() == plain.items() == labels.get("shop", "Pod")
+        assert told[-1] == ("ADDED", "b")
+        found = packed.get("a")
+        assert found is not None
+        found["spec"].clear()
+        assert packed.get("a") == plain.get("a")
+
+
 async def test_a_cache_over_all_namespaces_tells_equal_names_apart(
     server: ApiServer, client: Client
 ) -> None:

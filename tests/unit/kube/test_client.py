@@ -62,6 +62,32 @@ async def test_an_object_is_created_read_changed_and_deleted(
         await client.get(DEPLOYMENTS, "shop", "prod")
 
 
+async def test_a_fenced_client_reads_on_but_writes_nothing_once_it_may_not(
+    server: ApiServer, client: Client
+) -> None:
+    leads = True
+    fenced = client.fenced(lambda: leads)
+    body = {"metadata": {"name": "shop", "namespace": "prod"}, "spec": {"replicas": 3}}
+    created = await fenced.create(DEPLOYMENTS, body)
+    leads = False
+    sent = len(server.requests)
+    for write in (
+        fenced.create(CONFIG_MAPS, {"metadata": {"name": "other", "namespace": "prod"}}),
+        fenced.replace(DEPLOYMENTS, created),
+        fenced.patch(DEPLOYMENTS, "shop", "prod", {"spec": {"paused": True}}),
+        fenced.apply(DEPLOYMENTS, body, field_manager="serinus"),
+        fenced.scale(DEPLOYMENTS, "shop", "prod", 4),
+        fenced.delete(DEPLOYMENTS, "shop", "prod"),
+        fenced.raw("DELETE", "/apis/apps/v1/namespaces/prod/deployments/shop"),
+    ):
+        with pytest.raises(errors.Unavailable, match="by now another may lead"):
+            await write
+    assert len(server.requests) == sent
+    assert await fenced.get(DEPLOYMENTS, "shop", "prod") == created
+    # Who made it is not bound: it renews the lease, and tells what happened.
+    await client.patch(DEPLOYMENTS, "shop", "prod", {"spec": {"paused": True}})
+
+
 async def test_a_long_object_is_sent_whole(server: ApiServer, client: Client) -> None:
     body = {"metadata": {"name": "long"}, "data": {"a": "x" * 1_400_000}}
     assert (await client.create(CONFIG_MAPS, body, "prod"))["data"] == body["data"]

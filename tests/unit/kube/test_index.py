@@ -15,8 +15,12 @@ found = st.frozensets(st.sampled_from("xyz"), max_size=3)
 def test_an_index_is_what_the_objects_say_now(
     changes: list[tuple[tuple[str, str], frozenset[str] | None]],
 ) -> None:
-    index: Index[tuple[str, frozenset[str]]] = Index(lambda o: sorted(o[1]))
     truth: dict[tuple[str, str], frozenset[str]] = {}
+
+    def find(name: tuple[str, str]) -> tuple[str, frozenset[str]]:
+        return name[1], truth[name]
+
+    index: Index[tuple[str, frozenset[str]]] = Index(lambda o: sorted(o[1]), find)
     for name, keys in changes:
         if keys is None:
             truth.pop(name, None)
@@ -32,6 +36,7 @@ def test_an_index_is_what_the_objects_say_now(
                 if space == namespace and key in keys
             ]
             assert index.get(namespace, key) == expected
+            assert index.count(namespace, key) == len(expected)
 
 
 def test_labels_are_keys_by_pair() -> None:

@@ -58,6 +58,21 @@ async def test_the_first_one_creates_the_lease_and_the_second_does_not_get_it(
     }
 
 
+async def test_a_lease_says_of_its_holder_what_the_holder_wants_to_be_said(
+    server: ApiServer, client: Client
+) -> None:
+    one = a_lease(client, "one", annotations={"version": "1"})
+    assert await one.try_acquire()
+    assert server.objects[KEY]["metadata"]["annotations"] == {"version": "1"}
+    assert await one.release()
+    note = {"annotations": {"version": "1", "note": "mine"}}
+    server.put("leases", "shop", "serinus-shop", spec=spec(server), metadata=note)
+    async with a_lease(client, "two", annotations={"version": "2"}) as two:
+        assert await two.try_acquire()
+        annotations = server.objects[KEY]["metadata"]["annotations"]
+    assert annotations == {"version": "2", "note": "mine"}
+
+
 async def test_a_released_lease_is_free_at_once_and_keeps_what_others_wrote_on_it(
     server: ApiServer, client: Client
 ) -> None:

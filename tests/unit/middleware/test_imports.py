@@ -8,10 +8,12 @@ import sys
 
 OWN = ("serinus", "serinus.rules", "serinus.assignment", "serinus.errors", "serinus.middleware")
 COUNT = """
-import json, sys
+import sys
 before = set(sys.modules)
 import serinus.middleware
-print(json.dumps(sorted(set(sys.modules) - before)))
+loaded = sorted(set(sys.modules) - before)
+import json
+print(json.dumps(loaded))
 """
 
 

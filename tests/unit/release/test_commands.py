@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from serinus import errors
 from serinus.kubernetes_model.kinds import DEPLOYMENTS
-from serinus.release.model import CommandVerb, Phase, Promotion
-from serinus.traffic.write import Verb
+from serinus.release.model import CommandVerb, Outcome, Phase, Promotion
+from serinus.traffic.router import Mode
+from serinus.traffic.write import Verb, Write
 from tests.unit.release.stories import (
     NEW,
+    NEWER,
+    NO_SURGE,
     OLD,
     answer_of,
     at_rest,
@@ -110,6 +114,31 @@ def test_undo_is_done_though_pods_changed_the_deployment_meanwhile() -> None:
     (write,) = [w for w in world.sent if w.verb is Verb.JSON]
     assert {t["path"].rpartition("/")[2]: t["value"] for t in write.body[:-1]} == undo
     healthy_on(world, OLD, 4)
+
+
+@pytest.mark.parametrize("moment", ["before it is done", "after it was done"])
+@pytest.mark.parametrize("landed", [False, True], ids=["on trial", "after a promotion"])
+def test_an_undo_is_done_and_answered_though_its_driver_dies(*, moment: str, landed: bool) -> None:
+    world = released("25,pause")
+    if landed:
+        world.give(CommandVerb.PROMOTE)
+        healthy_on(world, NEW, 4)
+    given, send = world.give(CommandVerb.UNDO), world.send
+
+    async def die(write: Write) -> None:
+        if moment == "after it was done":
+            await send(write)
+        raise errors.Unavailable("the process ends here")
+
+    world.send = die  # type: ignore[method-assign]  # it dies as it writes, or right after that
+    assert world.round() is None
+    world.send = send  # type: ignore[method-assign]  # and another one takes over
+    if landed:
+        world.play_until(Phase.PAUSED)
+        assert world.ready() == {NEW: 4, OLD: 1}
+    else:
+        healthy_on(world, OLD, 4)
+    assert world.status.last_command == Outcome(given, CommandVerb.UNDO, accepted=True)
 
 
 def test_a_command_is_answered_once() -> None:
@@ -218,3 +247,95 @@ def test_a_spec_that_is_paused_holds_a_release_until_it_is_not() -> None:
     world.play_until(Phase.PAUSED)
     world.set_spec(paused=False)
     healthy_on(world, NEW, 4)
+
+
+def test_a_full_promotion_skips_every_step_and_pause_that_is_left() -> None:
+    world = released("25,pause,50,pause:1h,50,pause")
+    before = world.now
+    world.give(CommandVerb.PROMOTE, full=True)
+    healthy_on(world, NEW, 4)
+    assert world.now < before + 60_000
+    assert [e.outcome for e in world.status.history] == ["Promoted"]
+
+
+def test_a_full_promotion_waits_for_no_undo_window_and_ends_one_that_is_open() -> None:
+    for opened in (False, True):
+        world = released("25,pause", undo_window_ms=3_600_000)
+        before = world.now
+        if opened:
+            world.give(CommandVerb.PROMOTE)
+            world.play_to_waiting("WaitingForUndoWindow")
+        world.give(CommandVerb.PROMOTE, full=True)
+        healthy_on(world, NEW, 4)
+        assert world.now < before + 60_000
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_full_promotion_may_be_asked_for_before_the_canary_is_there(begun: bool) -> None:
+    # Without surge stable makes room first, so that a release has begun and has no canary yet.
+    world = at_rest(steps="25,pause,50,pause", mode=Mode.CONSTANT, strategy=NO_SURGE)
+    world.set_image(NEW)
+    if begun:
+        world.round()
+    world.give(CommandVerb.PROMOTE)
+    world.round()
+    assert answer_of(world) == ("the canary is not there yet; promote --full needs not wait for it")
+    world.give(CommandVerb.PROMOTE, full=True)
+    world.round()
+    assert answer_of(world) == ""
+    healthy_on(world, NEW, 4)
+    assert [e.outcome for e in world.status.history] == ["Promoted"]
+
+
+def test_a_full_promotion_is_no_way_around_pods_that_do_not_become_ready() -> None:
+    world = at_rest(steps="25,pause", undo_window_ms=60_000)
+    world.broken.add(NEW)
+    world.set_image(NEW)
+    world.round()
+    world.give(CommandVerb.PROMOTE, full=True)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    assert world.ready() == {OLD: 4}
+    assert all(write.verb is not Verb.DELETE or "hand the" not in write.why for write in world.sent)
+
+
+def test_a_full_promotion_is_no_way_around_what_refuses_a_release() -> None:
+    world = at_rest(steps="25,pause")
+    world.set_spec(service="nobody")
+    world.set_image(NEW)
+    world.give(CommandVerb.PROMOTE, full=True)
+    for _ in range(5):
+        world.quiet()
+        world.round()
+    assert world.status.phase is Phase.DEGRADED
+    assert world.canary is None
+    assert world.ready() == {OLD: 4}
+    world.set_spec(service="shop")
+    healthy_on(world, NEW, 4)
+
+
+def test_a_full_promotion_that_was_asked_for_is_taken_back_by_abort_alone() -> None:
+    world = at_rest(steps="25,pause")
+    world.set_image(NEW)
+    world.round()
+    world.give(CommandVerb.PROMOTE, full=True)
+    world.round()
+    world.give(CommandVerb.PAUSE)
+    world.round()
+    assert answer_of(world) == "the promotion is under way; abort takes it back"
+    world.give(CommandVerb.ABORT)
+    assert world.play().decision.status.phase is Phase.ABORTED
+    world.give(CommandVerb.RETRY)
+    world.play_until(Phase.PAUSED)
+    assert world.ready() == {OLD: 4, NEW: 1}
+
+
+def test_a_template_that_comes_after_a_full_promotion_was_asked_for_has_its_own_trial() -> None:
+    world = at_rest(steps="25,pause")
+    world.broken.add(NEW)
+    world.set_image(NEW)
+    world.play(lambda _: world.canary is not None)
+    world.give(CommandVerb.PROMOTE, full=True)
+    world.round()
+    world.set_image(NEWER)
+    world.play_until(Phase.PAUSED)
+    assert world.ready() == {OLD: 4, NEWER: 1}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from serinus.api import shown as wire
 from serinus.api.codec import Release, decode, encode
-from serinus.release.conditions import Condition, Outlook
+from serinus.release.conditions import DEGRADED, Condition, Outlook, with_trouble
 from serinus.release.model import CommandVerb, Phase
 from tests.unit.release.world import ReleaseWorld, a_spec
 
@@ -84,3 +85,50 @@ def test_a_release_that_was_never_looked_at_shows_nothing() -> None:
     release = Release("shop", "default", a_spec())
     assert set(encode(release)["status"]) == {"phase", "stepIndex", "weight"}
     assert msgspec.structs.replace(release, outlook=Outlook()) == release
+
+
+def test_trouble_is_one_condition_that_keeps_its_time_and_leaves_the_rest_as_it_was() -> None:
+    before = shown(paused_at("25,pause"))
+    now = 1_780_000_000_500
+    first = with_trouble(before, "Forbidden", "may not", now)
+    assert of(first) == {
+        **of(before),
+        DEGRADED: Condition(
+            DEGRADED,
+            status=True,
+            reason="Forbidden",
+            message="may not",
+            generation=before.generation,
+            since_ms=1_780_000_000_000,
+        ),
+    }
+    assert with_trouble(first, "Forbidden", "may not", now + 60_000) == first
+    other = of(with_trouble(first, "Invalid", "another", now + 60_000))[DEGRADED]
+    assert (other.reason, other.since_ms) == ("Invalid", 1_780_000_000_000)
+
+
+def test_trouble_that_is_mended_is_a_condition_no_more() -> None:
+    world = paused_at("25,pause")
+    release = world.stored.release
+    troubled = with_trouble(release.outlook, "Forbidden", "may not", world.now)
+    release = msgspec.structs.replace(release, outlook=troubled)
+    world.stored = msgspec.structs.replace(world.stored, release=release)
+    world.round()
+    assert not of(shown(world))[DEGRADED].status
+
+
+def test_a_status_that_cannot_be_read_is_kept_beside_the_words_about_it() -> None:
+    status = {"phase": "Dancing", "stepIndex": 2, "verdict": {"mean": 1}}
+    told = wire.with_trouble(status, "Invalid", "phase: odd", 1_780_000_000_000)
+    assert told is not None
+    assert status.items() <= told.items()
+    (condition,) = told["conditions"]
+    assert (condition["type"], condition["status"]) == ("Degraded", "True")
+    assert (condition["reason"], condition["message"]) == ("Invalid", "phase: odd")
+    assert wire.with_trouble(told, "Invalid", "phase: odd", 1_780_000_060_000) is None
+
+
+def test_a_release_that_never_began_is_degraded_where_it_cannot_be_read() -> None:
+    told = wire.with_trouble({}, "Invalid", "spec.steps[0]: odd", 1_780_000_000_000)
+    assert told is not None
+    assert (told["phase"], told["message"]) == ("Degraded", "spec.steps[0]: odd")

@@ -95,3 +95,49 @@ def test_a_template_that_lost_its_hold_is_held_again_before_its_trial() -> None:
     assert [write.why.split(":")[0] for write in done.sent][:1] == ["hold"]
     world.play_until(Phase.PAUSED)
     assert hold_of(world) == (HELD, True)
+
+
+def test_a_hold_that_was_switched_off_in_the_midst_leaves_no_pause_behind() -> None:
+    world = under_policy()
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    world.relabel(DEPLOYMENTS, "shop", **{RELEASE_LABEL: OFF})
+    world.give(CommandVerb.PROMOTE)
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    assert hold_of(world) == (OFF, False)
+
+
+def test_a_pause_of_a_person_who_switched_the_hold_off_stays() -> None:
+    world = under_policy()
+    world.relabel(DEPLOYMENTS, "shop", **{RELEASE_LABEL: OFF})
+    world.change(DEPLOYMENTS, "shop", paused=True)
+    world.play()
+    assert hold_of(world) == (OFF, True)
+
+
+def test_a_policy_that_comes_in_the_midst_guards_what_the_field_holds() -> None:
+    for verb in (None, CommandVerb.ABORT):
+        world = ReleaseWorld(spec=a_spec("25,pause"))
+        world.play()
+        world.set_image("shop:2")
+        world.play_until(Phase.PAUSED)
+        if verb is not None:
+            world.give(verb)
+            world.play()
+        world.hold_by = HoldBy.POLICY
+        world.play(lambda done: not done.sent)
+        assert hold_of(world) == (HELD, True)
+        world.change(DEPLOYMENTS, "shop", paused=False)
+        assert hold_of(world) == (HELD, True)
+
+
+def test_an_undo_after_the_promotion_is_tried_as_any_template() -> None:
+    world = under_policy("25")
+    world.set_image("shop:2")
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    world.give(CommandVerb.UNDO)
+    world.play(lambda done: any("set the template back" in write.why for write in done.sent))
+    assert hold_of(world) == (HELD, True)
+    assert world.play().decision.status.phase is Phase.HEALTHY
+    assert hold_of(world) == (MANAGED, False)
+    assert world.ready() == {"shop:1": 3}

@@ -148,10 +148,12 @@ def asked(obs: Observation, verb: CommandVerb, **changes: Any) -> Observation:
 
 def test_the_template_is_set_only_when_a_person_says_undo(shared: Observation) -> None:
     refuses(shared, d.SetTemplate("any"), words="nobody said undo")
+    obs = asked(shared, CommandVerb.UNDO)
+    invariants.check(obs, d.Decision(obs.status, (d.SetTemplate("any"),)))
+    other = asked(shared, CommandVerb.UNDO, revision="another")
+    refuses(other, d.SetTemplate("any"), words="not the one to take back")
     answer = Outcome("7", CommandVerb.UNDO, accepted=True)
     status = msgspec.structs.replace(shared.status, last_command=answer)
-    obs = asked(shared, CommandVerb.UNDO)
-    invariants.check(obs, d.Decision(status, (d.SetTemplate("any"),)))
     again = msgspec.structs.replace(obs, status=status)
     refuses(again, d.SetTemplate("any"), words="nobody said undo")
 

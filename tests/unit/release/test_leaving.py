@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from serinus.kubernetes_model import Propagation
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
+from serinus.release.holding import OFF, RELEASE_LABEL
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.release.observation import HoldBy
 from serinus.traffic.router import Mode
-from tests.unit.kubernetes_model.workloads.world import a_deployment, image_of
+from tests.unit.kubernetes_model.workloads.world import a_deployment, a_template, image_of
 from tests.unit.release.world import ReleaseWorld, a_service, a_spec
 
 HOLDS = pytest.mark.parametrize("hold_by", HoldBy)
@@ -165,3 +167,38 @@ def test_when_the_deployment_is_gone(hold_by: HoldBy) -> None:
     world.delete_release()
     world.play(lambda done: done.decision.gone)
     assert world.forgotten
+
+
+@HOLDS
+@pytest.mark.parametrize("propagation", Propagation)
+def test_when_the_deployment_went_in_the_midst_of_a_trial(
+    hold_by: HoldBy, propagation: Propagation
+) -> None:
+    """Deleted as an orphan it leaves a canary without an owner, which nobody would take away."""
+    world = a_world(hold_by)
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    world.delete(DEPLOYMENTS, "shop", propagation)
+    world.quiet()
+    world.delete_release()
+    world.play(lambda done: done.decision.gone)
+    world.quiet()
+    assert world.all(DEPLOYMENTS) == []
+
+
+@HOLDS
+def test_when_another_template_rolls_out_past_the_canary(hold_by: HoldBy) -> None:
+    """Paused half way it could never carry all, and the release would never be gone."""
+    world = a_world(hold_by)
+    world.set_image("shop:2")
+    world.play_until(Phase.PAUSED)
+    world.broken = {"shop:3"}
+    world.relabel(DEPLOYMENTS, "shop", **{RELEASE_LABEL: OFF})
+    world.change(DEPLOYMENTS, "shop", paused=None, template=a_template("shop:3"))
+    world.quiet()
+    assert world.wanted()["shop:3"]
+    world.delete_release()
+    world.round()
+    world.broken = set()
+    leave(world)
+    assert world.ready() == {"shop:3": 3}

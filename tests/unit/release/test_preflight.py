@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from serinus.kubernetes_model.kinds import POD_DISRUPTION_BUDGETS
+from serinus.release.neighbours.budgets import allowed_count
 from serinus.release.observation import Finding
 from serinus.release.preflight import Surroundings, findings, not_narrowable
 from serinus.traffic.router import Mode
-from tests.unit.release.world import a_spec
+from tests.unit.kubernetes_model.workloads.world import a_deployment as a_deployment_of_pods
+from tests.unit.release.world import ReleaseWorld, a_spec
 
 Object = dict[str, Any]
 
@@ -79,7 +82,12 @@ def test_an_ordinary_pair_of_deployment_and_service_needs_no_words() -> None:
 
 def test_a_service_that_is_not_there_is_refused() -> None:
     found = the_one(around(service=None))
-    assert found == Finding("ServiceMissing", "Service shop is not there", blocking=True)
+    assert found == Finding(
+        "ServiceMissing",
+        "spec.service.name: Service shop is not there; create it, or name the one in front of "
+        "the pods",
+        blocking=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +97,8 @@ def test_a_service_that_selects_other_pods_is_refused(selector: Any, words: str)
     found = the_one(around(service=a_service(selector=selector)))
     assert found == Finding(
         "ServiceDoesNotSelect",
-        f"Service shop selects {words}, not the pods of Deployment shop",
+        f"spec.service.name: Service shop selects {words}, not the pods of Deployment shop; name "
+        "one that selects them",
         blocking=True,
     )
 
@@ -355,3 +364,67 @@ def test_what_blocks_comes_first() -> None:
         ("NoHistory", False),
         ("NarrowNever", False),
     ]
+
+
+def a_budget(**spec: Any) -> Object:
+    return {"metadata": {"name": "shop-pdb"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [
+        ({"minAvailable": 1}, 5),
+        ({"minAvailable": 3}, 3),
+        ({"minAvailable": "50%"}, 3),
+        ({"minAvailable": "34%"}, 3),
+        ({"maxUnavailable": 3}, 3),
+        ({"maxUnavailable": "50%"}, 3),
+        ({"maxUnavailable": "100%"}, 6),
+        ({}, 5),
+    ],
+)
+def test_a_budget_that_lets_every_pod_that_serves_go_is_told_of(spec: Any, count: int) -> None:
+    found = the_one(around(budgets=(a_budget(**spec),)))
+    assert found == Finding(
+        "BudgetCountsBoth",
+        "PodDisruptionBudget shop-pdb counts the pods of both revisions: while 3 of 6 have all "
+        f"the traffic it lets {count} be evicted, and so every one that serves",
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"minAvailable": 4},
+        {"minAvailable": 10},
+        {"minAvailable": "51%"},
+        {"maxUnavailable": 0},
+        {"maxUnavailable": 1},
+        {"maxUnavailable": "30%"},
+    ],
+)
+def test_a_budget_that_always_leaves_a_pod_that_serves_needs_no_words(spec: Any) -> None:
+    assert findings(a_spec("50"), around(budgets=(a_budget(**spec),))) == ()
+
+
+def test_a_budget_is_no_matter_where_nothing_runs_or_nothing_is_narrowed() -> None:
+    budgets = (a_budget(minAvailable=1),)
+    assert findings(a_spec("50"), around(budgets=budgets, replica_count=0)) == ()
+    service = a_service(clusterIP="None")
+    headless = around(budgets=budgets, service=service, services=(service,))
+    assert the_one(headless).reason == "NarrowNever"
+
+
+@pytest.mark.parametrize("field", ["minAvailable", "maxUnavailable"])
+@pytest.mark.parametrize("value", [0, 1, 2, 5, 7, "0%", "1%", "34%", "50%", "67%", "100%"])
+def test_what_a_budget_allows_is_what_kubernetes_makes_of_it(field: str, value: Any) -> None:
+    world = ReleaseWorld(replicas=3)
+    world.apply(a_deployment_of_pods("canary"))
+    world.quiet()
+    spec = {"selector": {"matchLabels": {"app": "shop"}}, field: value}
+    made = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
+    world.apply({**made, "metadata": {"name": "pdb", "namespace": "default"}, "spec": spec})
+    world.quiet()
+    status = world.get(POD_DISRUPTION_BUDGETS, "pdb")["status"]
+    assert status["expectedPods"] == status["currentHealthy"] == 6
+    assert status["disruptionsAllowed"] == allowed_count(spec, 6)

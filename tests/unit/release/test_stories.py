@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from serinus import errors
+from serinus import kubernetes_model as model
+from serinus.controller.observe import observe
+from serinus.controller.reconcile import remembered
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.decide import decide
 from serinus.release.model import CommandVerb, Phase, Promotion
+from serinus.release.observation import HoldBy
 from serinus.release.revision import RESTARTED_AT
+from serinus.release.stages.route import follow
+from serinus.traffic.plan import TrafficPlan
 from serinus.traffic.pods import HASH_LABEL
 from serinus.traffic.router import Mode
 from serinus.traffic.write import Write
@@ -26,7 +33,7 @@ from tests.unit.release.stories import (
     healthy_on,
     released,
 )
-from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec
+from tests.unit.release.world import SETTLE_MS, ReleaseWorld, a_service, a_spec, finished
 
 
 class Refusing(ReleaseWorld):
@@ -64,6 +71,21 @@ def test_a_person_who_scales_in_constant_mode_sets_a_new_n() -> None:
     world.change(DEPLOYMENTS, "shop", replicas=6)
     world.give(CommandVerb.PROMOTE)
     healthy_on(world, NEW, 6)
+
+
+@pytest.mark.parametrize("propagation", model.Propagation)
+def test_a_deployment_that_is_created_anew_has_the_n_that_its_owner_writes(
+    propagation: model.Propagation,
+) -> None:
+    """Even where it is the very count to which we had scaled the one before."""
+    world = released("50,pause", mode=Mode.CONSTANT)
+    assert world.get(DEPLOYMENTS, "shop")["spec"]["replicas"] == 2
+    world.delete(DEPLOYMENTS, "shop", propagation)
+    world.quiet()
+    world.apply(a_deployment(image=NEW, replicas=2))
+    world.play(lambda done: not done.sent and done.decision.status.phase is not Phase.DEGRADED)
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 2)
 
 
 @pytest.mark.parametrize("steps", ["75,pause", "100,pause"])
@@ -212,7 +234,7 @@ def test_a_canary_that_a_person_deletes_is_made_again() -> None:
     world.quiet()
     world.give(CommandVerb.RESUME)
     world.round()
-    assert answer_of(world) == "the canary is not there yet"
+    assert answer_of(world).startswith("the canary is not there yet")
     world.play_to_waiting("WaitingForPerson")
     world.give(CommandVerb.RESUME)
     healthy_on(world, NEW, 4)
@@ -232,7 +254,9 @@ def test_without_its_deployment_a_release_is_degraded_and_the_service_open() -> 
     world.delete(DEPLOYMENTS, "shop")
     done = world.play()
     assert done.decision.status.phase is Phase.DEGRADED
-    assert done.decision.status.message == "Deployment shop is not there"
+    assert done.decision.status.message == (
+        "spec.targetRef.name: Deployment shop is not there; create it, or delete this release"
+    )
     assert HASH_LABEL not in world.selector()
     world.apply(a_deployment(image=NEW, replicas=2))
     healthy_on(world, NEW, 2)
@@ -349,6 +373,57 @@ def test_deciding_twice_on_the_same_world_decides_the_same() -> None:
         assert decide(done.observation, world.now) == again
 
 
+def test_a_share_that_needs_no_change_of_the_service_counts_at_once() -> None:
+    """The proxies have followed an open Service for long when the first canary pod joins it."""
+    world = at_rest(steps="25,pause")
+    world.now += SETTLE_MS
+    began = world.now
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    assert (world.now, world.status.weight_bp) == (began, 2_500)
+
+
+def test_what_is_noted_at_rest_costs_no_write_of_its_own() -> None:
+    world = at_rest(steps="25,pause")
+    world.hold_by = HoldBy.POLICY
+    world.play()
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    world.give(CommandVerb.PROMOTE)
+    world.rounds.clear()
+    healthy_on(world, NEW, 4)
+    (holding,) = [r for r in world.rounds if any("policy" in write.why for write in r.sent)]
+    assert remembered(holding.decision.status) == remembered(holding.observation.status)
+
+
+def test_a_share_waits_for_proxies_that_may_still_know_a_narrowed_service() -> None:
+    world = released("25,pause")
+    world.give(CommandVerb.PROMOTE)
+    healthy_on(world, NEW, 4)
+    opened = world.now
+    world.set_image(NEWER)
+    world.play_until(Phase.PAUSED)
+    assert world.now == opened + SETTLE_MS
+
+
+def test_a_pod_that_is_still_to_join_an_open_service_does_not_start_the_wait_again() -> None:
+    world = at_rest(steps="25,pause")
+    world.now += SETTLE_MS
+    world.set_image(NEW)
+    world.play_until(Phase.PAUSED)
+    release = world.stored.release
+    seen = observe(release, finished(world.read(release.spec))).observation
+    (listed,) = seen.live.slices
+    behind = {**listed, "endpoints": listed["endpoints"][:-1]}
+    live = msgspec.structs.replace(seen.live, slices=(behind,))
+    plan = TrafficPlan.split(world.status.stable_hash, world.status.canary_hash, 2_500)
+    joining = follow(msgspec.structs.replace(seen, live=live), plan, world.now)
+    assert (joining.in_force, joining.is_shown) == (False, False)
+    assert world.status.shown is not None
+    assert joining.shown == world.status.shown
+    assert follow(seen, plan, world.now).in_force
+
+
 def test_a_release_at_rest_writes_its_record_once() -> None:
     world = released("25,pause")
     world.give(CommandVerb.PROMOTE)
@@ -358,3 +433,34 @@ def test_a_release_at_rest_writes_its_record_once() -> None:
     world.round()
     assert world.status == before
     assert world.status.message == "every pod of shop runs the new revision"
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "image"),
+    [
+        (CommandVerb.PROMOTE, Phase.HEALTHY, NEW),
+        (CommandVerb.ABORT, Phase.ABORTED, OLD),
+        (CommandVerb.RESUME, Phase.HEALTHY, NEW),
+    ],
+)
+@pytest.mark.parametrize("steps", ["25,pause", "0,pause"])
+def test_a_service_that_its_owner_sends_elsewhere_is_left_to_that(
+    steps: str, verb: CommandVerb, phase: Phase, image: str
+) -> None:
+    world = released(steps)
+    # A change of one key: a hash that is there stays.
+    world.change(SERVICES, "shop", selector={**world.selector(), "app": "sorry"})
+    world.give(verb)
+    for _ in range(40):
+        world.quiet()
+        world.round()
+        world.now += 500
+    assert world.selector() == {"app": "sorry"}
+    assert world.ready()[OLD] == 4
+    waiting = world.status.waiting
+    assert waiting is not None
+    assert waiting.message == "Service shop: it selects app=sorry, none of these pods"
+    world.change(SERVICES, "shop", selector={"app": "shop"})
+    assert world.play().decision.status.phase is phase
+    assert world.ready() == {image: 4}
+    assert world.selector() == {"app": "shop"}

@@ -15,7 +15,7 @@ from serinus import errors
 from serinus import kubernetes_model as model
 from serinus.api.codec import Release
 from serinus.api.text import parse_steps
-from serinus.controller.over_model import port, routers
+from serinus.controller.over_model import admission, port, routers
 from serinus.controller.ports import Snapshot, Stored
 from serinus.controller.reconcile import Round, reconcile
 from serinus.kubernetes_model.kinds import (
@@ -25,7 +25,6 @@ from serinus.kubernetes_model.kinds import (
     REPLICA_SETS,
     SERVICES,
 )
-from serinus.release.holding import HELD, MANAGED, RELEASE_LABEL, label_of
 from serinus.release.model import Command, CommandVerb, Phase, Spec, Status, Step
 from serinus.release.observation import HoldBy
 from serinus.release.revision import fingerprint
@@ -53,7 +52,7 @@ class ReleaseWorld(World):
     """A Deployment `shop`, a Service in front of it, and a release of it."""
 
     def __init__(self, *, replicas: int = 3, spec: Spec | None = None, **deployment: Any) -> None:
-        super().__init__()
+        super().__init__(self._admitted)
         self.broken: set[str] = set()
         """Images whose pods never become ready."""
         self.rounds: list[Round] = []
@@ -84,6 +83,9 @@ class ReleaseWorld(World):
         seen = port.read(self.cluster, "default", spec)
         return msgspec.structs.replace(seen, hold_by=self.hold_by)
 
+    async def current(self, spec: Spec) -> Snapshot:
+        return port.read(self.cluster, "default", spec)
+
     async def send(self, write: Write) -> None:
         self.sent.append(write)
         port.send(self.cluster, write, self.now)
@@ -109,16 +111,9 @@ class ReleaseWorld(World):
             template["metadata"]["annotations"] = annotations
         self.change(DEPLOYMENTS, "shop", template=template)
 
-    def change(self, resource: model.Resource, name: str, **spec: Any) -> dict[str, Any]:
-        """Change a spec as a person does: under the policy the API server has its say."""
-        before = self.get(resource, name)
-        label = label_of(before)
-        if resource == DEPLOYMENTS and self.hold_by is HoldBy.POLICY and label in (MANAGED, HELD):
-            template = before["spec"]["template"]
-            if label == HELD or spec.get("template", template) != template:
-                spec["paused"] = True
-                self.relabel(resource, name, **{RELEASE_LABEL: HELD})
-        return super().change(resource, name, **spec)
+    def _admitted(self, manager: str, old: Manifest, new: dict[str, Any]) -> dict[str, Any]:
+        is_in_force = self.hold_by is HoldBy.POLICY
+        return admission.admitted(manager, old, new) if is_in_force else new
 
     def delete_release(self) -> None:
         """Delete the record, as a person does."""

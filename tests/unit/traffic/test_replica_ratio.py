@@ -131,6 +131,11 @@ def test_an_open_plan_is_shown_when_every_ready_pod_is_listed() -> None:
     assert "1 ready pod" in report.detail
 
 
+def test_a_ready_pod_that_is_listed_as_not_ready_gets_no_share_yet() -> None:
+    listed = (an_endpoint("a", ready=True), an_endpoint("b", ready=False))
+    assert ROUTER.report(BOTH, live(a_service(), *listed)).state is RouteState.PENDING
+
+
 def test_pods_that_leave_or_are_not_ready_need_not_be_listed() -> None:
     seen = Live(
         service=a_service(),

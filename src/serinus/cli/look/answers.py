@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from serinus.api import codec
-from serinus.cli import output
+from serinus.cli import output, skew
 from serinus.cli.look import pair_picture, tables
 from serinus.cli.look.tree import Branch, branch, to_text
 from serinus.cli.options import ClusterOptions, Output
@@ -17,14 +17,12 @@ from serinus.cli.release_verbs import targets
 from serinus.cli.release_verbs.commands import SETTLE_MS, plain_name
 from serinus.cli.session import open_client, open_cluster
 from serinus.controller import pair as pairs
-from serinus.controller.kubernetes import record
 from serinus.controller.kubernetes.cluster import KubernetesCluster
-from serinus.controller.kubernetes.presence import operator
+from serinus.controller.kubernetes.presence import driver
 from serinus.controller.kubernetes.records import listed
 from serinus.controller.observe import observe
 from serinus.errors import RefusedError
-from serinus.kube import kinds, timestamps
-from serinus.kube.lease import read_record
+from serinus.kube import kinds
 from serinus.process import SystemClock
 
 REFRESH_MS = 1_000
@@ -102,26 +100,9 @@ async def _look(
         return pair_picture.body(cluster.namespace, pair, obs), pair_picture.picture(pair, obs)
     seen = observe(stored.release, await cluster.read(stored.release.spec)).observation
     body = codec.encode(stored.release)
-    driver = await _driver(cluster, name, at_rest=seen.status.phase.at_rest)
-    return body, branch(seen, driver, now)
-
-
-async def _driver(cluster: KubernetesCluster, name: str, *, at_rest: bool) -> str:
-    """Return who drives; nothing where nobody does and nobody needs to."""
-    there = await operator(cluster.caches, cluster.namespace, SystemClock().now_ms())
-    if there:
-        return f"driven by {there}"
-    lease = await cluster.client.find(kinds.LEASES, record.record_name(name), cluster.namespace)
-    held = None if lease is None else read_record(lease)
-    now = SystemClock().now_ms()
-    if held is None or held.renewed is None:
-        return "" if at_rest else "no driver"
-    if held.looks_expired(now):
-        if at_rest:
-            return ""
-        since = timestamps.format_seconds(held.renewed)
-        return f"no driver since {since}: nothing advances until a verb is given"
-    return f"driven by {held.holder}"
+    drives = await driver(cluster, name, SystemClock().now_ms(), at_rest=seen.status.phase.at_rest)
+    skew.warn(drives)
+    return body, branch(seen, drives.words, now)
 
 
 async def list_releases(

@@ -12,6 +12,7 @@ import typer
 
 from serinus import errors
 from serinus.api.text import format_weight, parse_duration
+from serinus.cli import skew
 from serinus.cli.options import ClusterOptions, DryRun
 from serinus.cli.release_verbs.rehearsing import rehearse, rehearse_command
 from serinus.cli.release_verbs.steering import steering
@@ -26,7 +27,7 @@ from serinus.controller.reconcile import Round
 from serinus.errors import RefusedError, UsageError
 from serinus.process import SystemClock
 from serinus.release.decision import Reason
-from serinus.release.model import Command, CommandVerb, Outcome, Phase
+from serinus.release.model import Command, CommandVerb, Outcome, Phase, Status
 from serinus.release.pair.decide import decide_pair
 from serinus.release.pair.model import PairGoal
 from serinus.release.preflight import weight_problem
@@ -42,6 +43,7 @@ class More(msgspec.Struct, frozen=True):
     service: str | None = None
     weight_bp: int | None = None
     allow_coarse: bool = False
+    full: bool = False
     wait: bool = False
     timeout: str | None = None
     dry_run: DryRun = DryRun.NONE
@@ -168,6 +170,7 @@ async def _on_release(
         revision=seen.target.template,
         step_index=release.status.step_index if verb in ("resume", "skip") else None,
         weight_bp=more.weight_bp,
+        full=more.full,
     )
     if more.dry_run is not DryRun.NONE:
         await rehearse_command(cluster, release.name, command, more.dry_run)
@@ -196,6 +199,8 @@ async def _deliver(
                 )
                 return result(name, last, command, lines)
         except run.NotDriving as elsewhere:
+            if isinstance(elsewhere, run.Operated):
+                skew.warn(elsewhere.by)
             if not given:
                 await run.give(cluster, name, command)
                 given = True
@@ -204,7 +209,7 @@ async def _deliver(
             if outcome is None:
                 continue
             if not outcome.accepted or not more.wait:
-                return _say_outcome(outcome, lines)
+                return _say_outcome(name, outcome, lines)
             last = await run.follow(
                 cluster,
                 name,
@@ -215,9 +220,12 @@ async def _deliver(
             return result(name, last, command, lines)
 
 
-def _say_outcome(outcome: Outcome, lines: Lines) -> int:
+def _say_outcome(name: str, outcome: Outcome, lines: Lines) -> int:
     if outcome.accepted:
-        lines.say(f"{outcome.verb.value}: accepted by the driver; serinus status --watch shows it")
+        lines.say(
+            f"{outcome.verb.value}: accepted by the driver; serinus status {name} --watch shows "
+            f"it, serinus wait {name} waits for the end"
+        )
         return 0
     raise RefusedError("Refused", f"{outcome.verb.value}: {outcome.message}")
 
@@ -249,15 +257,14 @@ def result(name: str, last: Round, command: Command | None, lines: Lines) -> int
     if command is not None and answer is not None and not answer.accepted:
         raise RefusedError("Refused", f"{command.verb.value}: {answer.message}")
     wanted_abort = command is not None and command.verb in (CommandVerb.ABORT, CommandVerb.UNDO)
-    lines.say(summary(name, last))
+    lines.say(summary(name, status))
     if status.phase is Phase.DEGRADED or (status.phase is Phase.ABORTED and not wanted_abort):
         return 1
     return 0
 
 
-def summary(name: str, last: Round) -> str:
+def summary(name: str, status: Status) -> str:
     """Return where a release stands and what can be done next."""
-    status = last.decision.status
     match status.phase:
         case Phase.HEALTHY:
             return f"Healthy: {status.message or f'{name} runs its template'}"
@@ -283,7 +290,7 @@ async def _restart(cluster: KubernetesCluster, stored: Stored, lines: Lines) -> 
     async with steering(cluster, name, lines) as go:
         await upkeep.mark_restart(cluster, stored, SystemClock().now_ms())
         last = await go(lambda done: rests(done, wait=False))
-    lines.say(summary(name, last))
+    lines.say(summary(name, last.decision.status))
     return 0
 
 

@@ -33,7 +33,8 @@ async def rehearse_command(
     """Print that a command would be written into the record of a release."""
     if how is DryRun.SERVER:
         await run.give(cluster, name, command, dry_run=True)
-    _print(f"give the command {command.verb.value} to the release of {name}", how)
+    full = " --full" if command.full else ""
+    _print(f"give the command {command.verb.value}{full} to the release of {name}", how)
 
 
 async def rehearse_release(

@@ -90,10 +90,8 @@ async def _set_images(
 ) -> None:
     """Set what is on trial on a Deployment that is held; nothing rolls out in between."""
     if not _may_set_template(held):
-        raise RefusedError(
-            "NotAtRest",
-            f"the Deployment is not ready for a release: {commands.summary(name, held)}",
-        )
+        where = commands.summary(name, held.decision.status)
+        raise RefusedError("NotAtRest", f"the Deployment is not ready for a release: {where}")
     while True:
         seen = await cluster.read(held.observation.spec)
         write = (

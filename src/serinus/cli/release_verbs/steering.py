@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
+from serinus.cli import skew
 from serinus.cli.report import Lines
 from serinus.controller import run
 from serinus.controller.kubernetes.cluster import KubernetesCluster
@@ -35,6 +36,7 @@ async def steering(
             await run.refuse_operated(cluster, name, clock)
             lease = await stack.enter_async_context(run.driving(cluster, name, clock, keep=keep))
         except run.Operated as operated:
+            skew.warn(operated.by)
             lines.say(str(operated))
             go = partial(run.follow, cluster, name, clock=clock, on_round=lines.round)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import typer
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         ("retry", retry, "serinus retry shop"),
         ("undo", undo, "serinus undo shop"),
         ("restart", restart, "serinus restart shop"),
+        ("wait", wait, "serinus wait shop --for healthy --timeout 5m"),
         ("leave", leave, "serinus leave shop"),
     ):
         app.command(name, rich_help_panel=PANEL, epilog=f"Example: {example}")(with_cluster(verb))
@@ -95,14 +97,20 @@ def set_weight(
 
 def promote(
     name: Name,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Also before the canary is there, and without the undo window."
+        ),
+    ] = False,
     service: Service = None,
     timeout: Timeout = None,
     dry_run: DryRunOption = DryRun.NONE,
     *,
     options: ClusterOptions,
 ) -> None:
-    """Finish forward: the canary's revision becomes the stable one."""
-    _run(name, "promote", options, service=service, timeout=timeout, dry_run=dry_run)
+    """Finish forward: skip what is left of the steps and make the canary's revision stable."""
+    _run(name, "promote", options, full=full, service=service, timeout=timeout, dry_run=dry_run)
 
 
 def abort(
@@ -153,6 +161,33 @@ def undo(
 def restart(name: Name, timeout: Timeout = None, *, options: ClusterOptions) -> None:
     """Replace every pod by a rolling update; `kubectl rollout restart` refuses while it is held."""
     _run(name, "restart", options, timeout=timeout)
+
+
+class Goal(enum.StrEnum):
+    """Where a release can be waited for, as its phase says."""
+
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"
+    PAUSED = "paused"
+    PROMOTING = "promoting"
+    ABORTING = "aborting"
+    ABORTED = "aborted"
+    DEGRADED = "degraded"
+
+
+def wait(
+    name: Name,
+    goal: Annotated[Goal, typer.Option("--for", help="The phase to wait for.")] = Goal.HEALTHY,
+    timeout: Timeout = None,
+    *,
+    options: ClusterOptions,
+) -> None:
+    """Wait until a release is healthy, paused, aborted ...; exit 1 when it will not get there."""
+    from serinus.cli.release_verbs import waiting
+    from serinus.cli.session import run_async
+    from serinus.release.model import Phase
+
+    run_async(waiting.wait(name, Phase[goal.name], options, timeout))
 
 
 def leave(name: Name, timeout: Timeout = None, *, options: ClusterOptions) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from serinus import errors
-from serinus.controller.kubernetes import record
+from serinus.controller.kubernetes import lookup, record
 from serinus.controller.observe import matches
 from serinus.controller.ports import Snapshot
 from serinus.kube import kinds
 from serinus.kube.cache import Cache, CacheSetting, Changes
 from serinus.kube.client import Client, manifest_decoder
-from serinus.kube.index import Index, pairs
+from serinus.kube.index import Index
 from serinus.kube.kinds import Kind
 from serinus.release.holding import HOLD_POLICY
 from serinus.release.model import Spec
@@ -26,30 +26,25 @@ from serinus.release.render import CANARY_OF_LABEL, canary_name
 from serinus.traffic.envoy.in_cluster.place import ROUTER_LABEL
 from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Manifest, RouterParts
-from serinus.traffic.replica_ratio import base_selector
 from serinus.traffic.write import ObjectRef
 
 SYNC_TIMEOUT_MS = 20_000
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 ROUTER_KINDS = (
     kinds.TRAFFIC_PLANS,
     kinds.SERVICE_ACCOUNTS,
     kinds.ROLES,
     kinds.ROLE_BINDINGS,
-    kinds.POD_DISRUPTION_BUDGETS,
 )
 """Of which only what is marked as a router's is followed."""
-_ANY = ""
-"""The key of a selector that names no pair: it may match anything."""
 
 
 class Caches:
     """What a namespace (None: the cluster) shows; `async with` opens and closes the caches.
 
-    Those of an operator are `shared` by many releases: all pods are followed, the Leases of command
-    lines, and the admission policy. Else pods are followed when they are first asked for, and
-    whether there is a policy is read once.
+    Those of an operator are `shared` by many releases and packed: all pods are followed, the Leases
+    of command lines, and the admission policy. Else pods are followed when they are first asked
+    for, and whether there is a policy is read once.
     """
 
     def __init__(self, client: Client, namespace: str | None, *, shared: bool = False) -> None:
@@ -59,7 +54,7 @@ class Caches:
         """What holds a changed template in this cluster."""
         self._shared = shared
         self.changes = Changes()
-        self._setting = CacheSetting(changes=self.changes)
+        self._setting = CacheSetting(changes=self.changes, packed=shared)
         self._caches: dict[Kind, Cache[Any]] = {}
         self._selected_pods: dict[str, Cache[Any]] = {}
         self._router_kinds: dict[str, Kind] = {}
@@ -67,18 +62,24 @@ class Caches:
 
     async def __aenter__(self) -> Self:
         open_ = self._open
-        self._deployments = open_(kinds.DEPLOYMENTS, _deployment_keys)
-        self._replica_sets = open_(kinds.REPLICA_SETS, _label_keys)
-        self._services = open_(kinds.SERVICES, _service_keys)
-        self._slices = open_(kinds.ENDPOINT_SLICES, _label_keys)
-        self._autoscalers = open_(kinds.HORIZONTAL_POD_AUTOSCALERS, _autoscaler_keys)
-        self._releases = open_(kinds.CANARY_RELEASES, _release_keys)
-        open_(kinds.CONFIG_MAPS, _label_keys, record.RECORD_SELECTOR)
+        self._deployments = open_(kinds.DEPLOYMENTS, lookup.deployment_keys)
+        self._replica_sets = open_(kinds.REPLICA_SETS, lookup.label_keys)
+        self._services = open_(kinds.SERVICES, lookup.service_keys)
+        self._slices = open_(kinds.ENDPOINT_SLICES, lookup.label_keys)
+        self._autoscalers = open_(kinds.HORIZONTAL_POD_AUTOSCALERS, lookup.autoscaler_keys)
+        self._budgets = open_(kinds.POD_DISRUPTION_BUDGETS, lookup.budget_keys)
+        self._releases = open_(kinds.CANARY_RELEASES, lookup.release_keys)
+        open_(kinds.CONFIG_MAPS, lookup.label_keys, record.RECORD_SELECTOR)
         if self._shared:
-            self._pods = open_(kinds.PODS, _label_keys)
-            open_(kinds.LEASES, _label_keys, record.RECORD_SELECTOR)
+            self._pods = open_(kinds.PODS, lookup.label_keys)
+            open_(kinds.LEASES, lookup.label_keys, record.RECORD_SELECTOR)
             self._open_router_kinds()
-        optional = {kinds.HORIZONTAL_POD_AUTOSCALERS, kinds.CANARY_RELEASES, *ROUTER_KINDS}
+        optional = {
+            kinds.HORIZONTAL_POD_AUTOSCALERS,
+            kinds.POD_DISRUPTION_BUDGETS,
+            kinds.CANARY_RELEASES,
+            *ROUTER_KINDS,
+        }
         try:
             await asyncio.gather(
                 self._find_policy(),
@@ -131,14 +132,16 @@ class Caches:
 
     def deployments_that_take(self, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
         """Return the Deployments whose selector matches pods with these labels."""
-        near = _near(self._deployments, namespace, [f"selects {pair}" for pair in _pairs(labels)])
+        near = lookup.near(
+            self._deployments, namespace, [f"selects {pair}" for pair in lookup.pairs(labels)]
+        )
         return [d for d in near if matches(d["spec"]["selector"], labels)]
 
     async def snapshot(self, namespace: str, spec: Spec) -> Snapshot:
         """Return the objects around a release."""
         target = self.get(kinds.DEPLOYMENTS, namespace, spec.target)
         service = self.get(kinds.SERVICES, namespace, spec.service) if spec.service else None
-        slices = self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={spec.service}")
+        slices = self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={spec.service}")
         parts = await self._parts(namespace, spec)
         mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
         canaries = self._deployments.get(namespace, mark)
@@ -152,16 +155,17 @@ class Caches:
             )
         labels = target["spec"]["template"].get("metadata", {}).get("labels") or {}
         selector = target["spec"]["selector"]
-        sets = _selected(self._replica_sets, namespace, selector)
+        sets = lookup.selected(self._replica_sets, namespace, selector)
         return Snapshot(
             target=target,
             service=service,
             deployments=self._deployments_around(namespace, target, canaries, sets),
             replica_sets=tuple(sets),
             pods=await self.pods(namespace, selector),
-            services=tuple(_near(self._services, namespace, _pairs(labels))),
+            services=tuple(lookup.near(self._services, namespace, lookup.pairs(labels))),
             slices=tuple(slices),
             autoscalers=tuple(self._autoscalers.get(namespace, spec.target)),
+            budgets=tuple(lookup.near(self._budgets, namespace, lookup.pairs(labels))),
             hold_by=self.hold_by,
             parts=parts,
         )
@@ -184,7 +188,7 @@ class Caches:
         slices = [
             each
             for name in reads.services
-            for each in self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={name}")
+            for each in self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={name}")
         ]
         return RouterParts(
             objects=tuple(found),
@@ -195,7 +199,7 @@ class Caches:
 
     def _open_router_kinds(self) -> None:
         for kind in ROUTER_KINDS:
-            self._open(kind, _label_keys, ROUTER_LABEL)
+            self._open(kind, lookup.label_keys, ROUTER_LABEL)
             self._router_kinds[kind.kind] = kind
 
     async def everything(self, namespace: str, service: str = "") -> Snapshot:
@@ -206,7 +210,7 @@ class Caches:
             deployments=self.all(kinds.DEPLOYMENTS, namespace),
             replica_sets=self.all(kinds.REPLICA_SETS, namespace),
             services=self.all(kinds.SERVICES, namespace),
-            slices=tuple(self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={service}")),
+            slices=tuple(self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={service}")),
         )
 
     async def pods(self, namespace: str, selector: Manifest) -> tuple[Manifest, ...]:
@@ -215,8 +219,8 @@ class Caches:
         In a single namespace only those are followed from now on: it may have thousands of others.
         """
         if self._shared:
-            return tuple(_selected(self._pods, namespace, selector))
-        text = selector_text(selector)
+            return tuple(lookup.selected(self._pods, namespace, selector))
+        text = lookup.selector_text(selector)
         if text not in self._selected_pods:
             cache = self._cache(kinds.PODS, text)
             self._selected_pods[text] = cache
@@ -236,7 +240,9 @@ class Caches:
         names = {o["name"] for rs in sets for o in rs["metadata"].get("ownerReferences") or ()}
         names.add(canary_name(target, tuple(sets)))
         named = [self.get(kinds.DEPLOYMENTS, namespace, name) for name in names]
-        rivals = _near(self._deployments, namespace, [f"selects {pair}" for pair in _pairs(labels)])
+        rivals = lookup.near(
+            self._deployments, namespace, [f"selects {pair}" for pair in lookup.pairs(labels)]
+        )
         found = [target, *canaries, *(d for d in named if d is not None), *rivals]
         by_name = {d["metadata"]["name"]: d for d in found}
         return tuple(by_name[name] for name in sorted(by_name))
@@ -278,7 +284,7 @@ class Caches:
                 continue
             self.hold_by = HoldBy.POLICY if found else HoldBy.FIELD
             if self._shared:
-                self._open(kind, _label_keys, field_selector=by_name)
+                self._open(kind, lookup.label_keys, field_selector=by_name)
                 self.listen(kind, self._policy_changed)
                 await self._synced(kind, set())
             return
@@ -293,66 +299,6 @@ class Caches:
             if kind not in optional:
                 raise
             await self._caches.pop(kind).close()
-
-
-def selector_text(selector: Manifest) -> str:
-    """Return a LabelSelector as the text form of a list request."""
-    parts = _pairs(selector.get("matchLabels") or {})
-    for expression in selector.get("matchExpressions") or ():
-        key, operator = expression["key"], expression["operator"]
-        values = ",".join(expression.get("values") or ())
-        parts.append(
-            {
-                "In": f"{key} in ({values})",
-                "NotIn": f"{key} notin ({values})",
-                "Exists": key,
-                "DoesNotExist": f"!{key}",
-            }[operator]
-        )
-    return ",".join(parts)
-
-
-def _pairs(labels: Mapping[str, str]) -> list[str]:
-    return sorted(pairs(labels))
-
-
-def _near(index: Index[Any], namespace: str, keys: Iterable[str]) -> list[Manifest]:
-    """Return the objects under any of some keys, and those that may match whatever there is."""
-    found = {o["metadata"]["name"]: o for key in (_ANY, *keys) for o in index.get(namespace, key)}
-    return [found[name] for name in sorted(found)]
-
-
-def _selected(index: Index[Any], namespace: str, selector: Manifest) -> list[Manifest]:
-    """Return the objects whose labels a selector takes."""
-    keys = [f"{k}={v}" for k, v in (selector.get("matchLabels") or {}).items()] or [_ANY]
-    near = min((index.get(namespace, key) for key in keys), key=len)
-    return [o for o in near if matches(selector, o["metadata"].get("labels") or {})]
-
-
-def _label_keys(found: Manifest) -> list[str]:
-    return [*pairs(found["metadata"].get("labels")), _ANY]
-
-
-def _deployment_keys(found: Manifest) -> list[str]:
-    own = found["spec"]["selector"].get("matchLabels") or {}
-    # One pair of the selector is enough: who has all of them has this one.
-    selects = [f"selects {pair}" for pair in _pairs(own)[:1]] or [_ANY]
-    return [*(p for p in pairs(found["metadata"].get("labels")) if CANARY_OF_LABEL in p), *selects]
-
-
-def _service_keys(found: Manifest) -> list[str]:
-    return _pairs(base_selector(found))[:1]
-
-
-def _autoscaler_keys(found: Manifest) -> list[str]:
-    ref = found["spec"].get("scaleTargetRef") or {}
-    return [str(ref.get("name"))]
-
-
-def _release_keys(found: Manifest) -> list[str]:
-    spec = found.get("spec") or {}
-    target, service = spec.get("targetRef") or {}, spec.get("service") or {}
-    return [f"target={target.get('name')}", f"service={service.get('name')}"]
 
 
 def _trimming(kind: Kind, *, pods_too: bool) -> Callable[[Any], Manifest]:

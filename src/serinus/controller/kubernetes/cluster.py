@@ -6,6 +6,9 @@ what it did itself.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 from serinus import errors
 from serinus.controller.kubernetes import record
 from serinus.controller.kubernetes.caches import ROUTER_KINDS, Caches
@@ -18,6 +21,8 @@ from serinus.kube.kinds import Kind
 from serinus.kube.requests import PatchType
 from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Spec
+from serinus.release.render import CANARY_OF_LABEL
+from serinus.traffic.naming import LABEL_VALUE_MAX, shorten
 from serinus.traffic.plan import Manifest
 from serinus.traffic.write import Verb, Write
 
@@ -28,7 +33,13 @@ _PATCHES = {
 }
 _KINDS = {
     (kind.api_version, kind.kind): kind
-    for kind in (kinds.SERVICES, kinds.DEPLOYMENTS, kinds.REPLICA_SETS, *ROUTER_KINDS)
+    for kind in (
+        kinds.SERVICES,
+        kinds.DEPLOYMENTS,
+        kinds.REPLICA_SETS,
+        kinds.POD_DISRUPTION_BUDGETS,
+        *ROUTER_KINDS,
+    )
 }
 
 
@@ -39,7 +50,18 @@ class KubernetesCluster:
         self.caches, self.client, self.namespace = caches, caches.client, namespace
         self.changes = caches.changes
         self.own = OwnWrites(caches)
-        self.records = records(Place(caches, namespace, self.own))
+        self._place = Place(caches, namespace, self.own)
+        self.records = records(self._place)
+
+    @contextlib.contextmanager
+    def fenced(self, may_write: Callable[[], bool]) -> Iterator[None]:
+        """Ask before each write of the block whether it may still be made."""
+        free = self.client
+        self.client = self._place.client = free.fenced(may_write)
+        try:
+            yield
+        finally:
+            self.client = self._place.client = free
 
     async def load(self, name: str) -> Stored | None:
         """Return the record of a release, or None."""
@@ -54,6 +76,16 @@ class KubernetesCluster:
         """Return the objects around a release, no older than our own last write."""
         await self.own.followed()
         return await self.caches.snapshot(self.namespace, spec)
+
+    async def current(self, spec: Spec) -> Snapshot:
+        """Return Deployment, Service and canaries as the API server has them, past all caches."""
+        mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
+        canaries = await self.client.list(kinds.DEPLOYMENTS, self.namespace, label_selector=mark)
+        target = await self.client.find(kinds.DEPLOYMENTS, spec.target, self.namespace)
+        service = None
+        if spec.service:
+            service = await self.client.find(kinds.SERVICES, spec.service, self.namespace)
+        return Snapshot(target=target, service=service, deployments=tuple(canaries.items))
 
     async def everything(self, service: str = "") -> Snapshot:
         """Return the whole namespace, with the endpoints of one Service."""

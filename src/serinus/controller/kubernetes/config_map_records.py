@@ -14,6 +14,7 @@ from serinus.controller.ports import Stored
 from serinus.kube import kinds
 from serinus.release.holding import OUR_MANAGER
 from serinus.release.model import Command
+from serinus.traffic.plan import Manifest
 
 
 class ConfigMapRecords:
@@ -70,8 +71,8 @@ class ConfigMapRecords:
         """Write the status, and the command that it answers."""
         return Stored(stored.release, await self._write(stored.release, stored.version))
 
-    async def refuse(self, name: str, message: str) -> None:
-        """Do nothing: what cannot be read in a ConfigMap is left as it is."""
+    async def show(self, name: str, status: Manifest) -> None:
+        """Do nothing: what keeps a release in a ConfigMap from going on is told by its driver."""
 
     async def leave(self, stored: Stored, now: Instant) -> None:
         """Mark the record as deleted."""

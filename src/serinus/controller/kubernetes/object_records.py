@@ -6,8 +6,6 @@ saves; until then both verbs and drivers go on with it where it is.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from serinus.api import codec
@@ -19,7 +17,7 @@ from serinus.controller.ports import Stored
 from serinus.kube import kinds
 from serinus.kube.requests import PatchType
 from serinus.release.holding import OUR_MANAGER
-from serinus.release.model import Command, Phase
+from serinus.release.model import Command
 from serinus.traffic.plan import Manifest
 
 
@@ -47,17 +45,7 @@ class ObjectRecords:
 
     async def create(self, release: Release, *, dry_run: bool = False) -> None:
         """Write the first record of a release, or raise AlreadyExists."""
-        body = codec.encode(release)
-        del body["status"]
-        written = await self._place.client.create(
-            kinds.CANARY_RELEASES,
-            body,
-            self._place.namespace,
-            field_manager=OUR_MANAGER,
-            dry_run=dry_run,
-        )
-        if not dry_run:
-            self._place.made("create", kinds.CANARY_RELEASES, written)
+        await self._create(codec.encode(release), dry_run=dry_run)
 
     async def wish(self, stored: Stored, *, dry_run: bool = False) -> None:
         """Write another spec."""
@@ -66,16 +54,8 @@ class ObjectRecords:
             await self._before.wish(stored, dry_run=dry_run)
             return
         meta = {**found["metadata"], "resourceVersion": stored.version}
-        body = {**found, "metadata": meta, "spec": codec.encode(stored.release)["spec"]}
-        written = await self._place.client.replace(
-            kinds.CANARY_RELEASES,
-            body,
-            self._place.namespace,
-            field_manager=OUR_MANAGER,
-            dry_run=dry_run,
-        )
-        if not dry_run:
-            self._place.made("update", kinds.CANARY_RELEASES, written)
+        spec = codec.encode(stored.release)["spec"]
+        await self._replace({**found, "metadata": meta, "spec": spec}, dry_run=dry_run)
 
     async def command(self, stored: Stored, command: Command, *, dry_run: bool = False) -> None:
         """Write a command."""
@@ -100,32 +80,16 @@ class ObjectRecords:
             version = await self._patch(name, version, {"finalizers": [*finalizers, FINALIZER]})
         body = codec.encode(stored.release)
         body["metadata"]["resourceVersion"] = version
-        written = await self._place.client.replace(
-            kinds.CANARY_RELEASES,
-            body,
-            self._place.namespace,
-            field_manager=OUR_MANAGER,
-            subresource="status",
-        )
-        self._place.made("update", kinds.CANARY_RELEASES, written)
+        after = await self._replace(body, subresource="status")
         if self._before.load(name) is not None:
             await self._before.forget(name)
-        return Stored(stored.release, written["metadata"]["resourceVersion"])
+        return Stored(stored.release, after)
 
-    async def refuse(self, name: str, message: str) -> None:
-        """Write phase and message, and leave the rest of the status as it is."""
+    async def show(self, name: str, status: Manifest) -> None:
+        """Write a status as it stands, where nobody wrote the record since."""
         found = self._place.find(kinds.CANARY_RELEASES, name)
-        shown = {"phase": Phase.DEGRADED.value, "message": message}
-        if found is None or shown.items() <= (found.get("status") or {}).items():
-            return
-        written = await self._place.client.replace(
-            kinds.CANARY_RELEASES,
-            {**found, "status": {**(found.get("status") or {}), **shown}},
-            self._place.namespace,
-            field_manager=OUR_MANAGER,
-            subresource="status",
-        )
-        self._place.made("update", kinds.CANARY_RELEASES, written)
+        if found is not None:
+            await self._replace({**found, "status": status}, subresource="status")
 
     async def leave(self, stored: Stored, now: Instant) -> None:
         """Delete the object; its finalizer keeps it until everything is put back."""
@@ -154,15 +118,33 @@ class ObjectRecords:
 
     async def _move(self, stored: Stored) -> str:
         """Create the object of a record that is in a ConfigMap; return its version."""
-        body: dict[str, Any] = codec.encode(stored.release)
-        del body["status"]
+        body = codec.encode(stored.release)
         body["metadata"]["finalizers"] = [FINALIZER]
+        return await self._create(body)
+
+    async def _create(self, body: Manifest, *, dry_run: bool = False) -> str:
+        """Create an object, whose status is written apart; return its version."""
         written = await self._place.client.create(
-            kinds.CANARY_RELEASES, body, self._place.namespace, field_manager=OUR_MANAGER
+            kinds.CANARY_RELEASES,
+            {field: value for field, value in body.items() if field != "status"},
+            self._place.namespace,
+            field_manager=OUR_MANAGER,
+            dry_run=dry_run,
         )
-        self._place.made("create", kinds.CANARY_RELEASES, written)
-        version: str = written["metadata"]["resourceVersion"]
-        return version
+        return self._noted("create", written, dry_run=dry_run)
+
+    async def _replace(
+        self, body: Manifest, *, subresource: str | None = None, dry_run: bool = False
+    ) -> str:
+        written = await self._place.client.replace(
+            kinds.CANARY_RELEASES,
+            body,
+            self._place.namespace,
+            field_manager=OUR_MANAGER,
+            subresource=subresource,
+            dry_run=dry_run,
+        )
+        return self._noted("update", written, dry_run=dry_run)
 
     async def _patch(
         self,
@@ -182,7 +164,11 @@ class ObjectRecords:
             field_manager=OUR_MANAGER,
             dry_run=dry_run,
         )
+        return self._noted(verb, written, dry_run=dry_run)
+
+    def _noted(self, verb: str, written: Manifest, *, dry_run: bool) -> str:
+        """Note a write unless it was a rehearsal; return the version of the object."""
         if not dry_run:
             self._place.made(verb, kinds.CANARY_RELEASES, written)
-        after: str = written["metadata"]["resourceVersion"]
-        return after
+        version: str = written["metadata"]["resourceVersion"]
+        return version

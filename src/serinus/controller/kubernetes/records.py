@@ -17,6 +17,7 @@ from serinus.controller.ports import Stored
 from serinus.kube import kinds
 from serinus.kube.client import Client
 from serinus.release.model import Command
+from serinus.traffic.plan import Manifest
 
 
 class Records(Protocol):
@@ -46,8 +47,8 @@ class Records(Protocol):
         """Write the status where nobody wrote the record since, else raise Conflict."""
         ...
 
-    async def refuse(self, name: str, message: str) -> None:
-        """Say in one that cannot be read why it is not driven."""
+    async def show(self, name: str, status: Manifest) -> None:
+        """Write a status as it stands, also where it cannot be read, else raise Conflict."""
         ...
 
     async def leave(self, stored: Stored, now: Instant) -> None:

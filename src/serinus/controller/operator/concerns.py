@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from serinus.controller.kubernetes.caches import ROUTER_KINDS, SERVICE_NAME_LABEL, Caches
+from serinus.controller.kubernetes.caches import ROUTER_KINDS, Caches
+from serinus.controller.kubernetes.lookup import SERVICE_NAME_LABEL
 from serinus.controller.kubernetes.record import DATA_KEY, is_record
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind

@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 import structlog
 
+import serinus
 from serinus import errors
 from serinus.clock import Clock
 from serinus.controller.kubernetes.caches import Caches
+from serinus.controller.kubernetes.presence import OPERATOR_LEASE, VERSION_ANNOTATION
 from serinus.controller.operator import concerns
 from serinus.controller.operator.concerns import Key
 from serinus.controller.operator.drivers import Drivers
@@ -33,7 +35,6 @@ from serinus.kube.config import Connection
 from serinus.kube.lease import Lease, LeaseOptions
 from serinus.kube.recorder import Recorder
 
-LEASE_NAME = "serinus-controller"
 LEASE = LeaseOptions(duration_ms=6_000, renew_deadline_ms=4_000, retry_period_ms=1_000)
 BACKOFF = Backoff(first_ms=50, ceiling_ms=30_000)
 RESYNC_MS = 600_000
@@ -81,18 +82,20 @@ class _Operator:
         self._recorder = Recorder(
             client, clock, host=options.identity, component="serinus-controller"
         )
-        self._all_caches = [
-            Caches(client, namespace, shared=True)
-            for namespace in options.watch_namespaces or (None,)
-        ]
         self._lease = Lease(
             client,
-            LEASE_NAME,
+            OPERATOR_LEASE,
             options.lease_namespace,
             identity=options.identity,
             options=LEASE,
+            annotations={VERSION_ANNOTATION: serinus.__version__},
             clock=clock,
         )
+        leading = client.fenced(lambda: self._lease.is_held)
+        self._all_caches = [
+            Caches(leading, namespace, shared=True)
+            for namespace in options.watch_namespaces or (None,)
+        ]
         self._fields: list[_Field] = []
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -142,7 +145,7 @@ class _Operator:
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Drive until told to stop, or until the lease is lost: then others may have it."""
-        _log.info("leads", lease=f"{self._options.lease_namespace}/{LEASE_NAME}")
+        _log.info("leads", lease=f"{self._options.lease_namespace}/{OPERATOR_LEASE}")
         self._meters.leader.set(1)
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(self._recorder.run())]
         for field in self._fields:

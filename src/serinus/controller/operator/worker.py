@@ -8,31 +8,28 @@ import time
 import msgspec
 
 from serinus import errors
-from serinus.api.codec import Release
-from serinus.clock import Clock, Instant
+from serinus.api import shown
+from serinus.clock import Clock
 from serinus.controller.kubernetes.caches import Caches
 from serinus.controller.kubernetes.cluster import KubernetesCluster
+from serinus.controller.operator import judgement
 from serinus.controller.operator.concerns import Key
 from serinus.controller.operator.drivers import Drivers
 from serinus.controller.operator.report import Report
 from serinus.controller.operator.workqueue import WorkQueue
 from serinus.controller.ports import Stored
-from serinus.controller.reconcile import Round, reconcile
+from serinus.controller.reconcile import reconcile
 from serinus.controller.showing import Showing
-from serinus.errors import Retry
 from serinus.kube import kinds
-from serinus.release.conditions import with_trouble
-from serinus.release.model import Phase
 
-RECHECK_MS = 30_000
-"""How often to look at a release that is under way though nothing was heard."""
 REFUSED_RETRY_MS = 60_000
 """When to try again what the API server refuses: a quota or a role may be mended."""
 DRIVEN_RETRY_MS = 2_000
+LOUD_AFTER_COUNT = 3
 
 
 class Worker:
-    """Play rounds for the keys of a queue, as long as `may_write` says so."""
+    """Play rounds for the keys of a queue."""
 
     def __init__(
         self,
@@ -82,8 +79,9 @@ class Worker:
             self._queue.succeeded(key)
 
     async def _round(self, cluster: KubernetesCluster, key: Key, stored: Stored) -> None:
-        release, name = stored.release, key[1]
-        rival = self._rival(key, release)
+        release, (namespace, name) = stored.release, key
+        same = self._caches.releases_of(namespace, release.spec.target)
+        rival = judgement.rival_of(name, same)
         if rival and release.leaving:
             await cluster.forget(name)
             self._forget(key)
@@ -100,94 +98,41 @@ class Worker:
         if done.decision.gone:
             self._forget(key)
             return
-        self._plan_next(key, done, showing.after(done, now))
-
-    def _plan_next(self, key: Key, done: Round, show_at: Instant | None) -> None:
-        """Look again when time itself matters; else a change of the world comes first."""
-        wakes = [at for at in (done.decision.wake_at, show_at) if at is not None]
-        if wakes:
-            wait_ms = max(0, min(wakes) - self._clock.now_ms())
-            self._queue.add_after(key, min(wait_ms, RECHECK_MS))
-        elif not done.at_rest:
-            self._queue.add_after(key, RECHECK_MS)
-
-    def _rival(self, key: Key, release: Release) -> str:
-        """Return an older release of the same Deployment, or nothing."""
-        namespace, name = key
-        same = self._caches.releases_of(namespace, release.spec.target)
-        if len(same) < 2:
-            return ""
-
-        def age(found: object) -> tuple[str, str]:
-            meta = found["metadata"]  # type: ignore[index] # a manifest
-            return meta["creationTimestamp"], meta["name"]
-
-        oldest = min(same, key=age)
-        return "" if oldest["metadata"]["name"] == name else str(oldest["metadata"]["name"])
+        wait_ms = judgement.look_again_ms(done, showing.after(done, now), self._clock.now_ms())
+        if wait_ms is not None:
+            self._queue.add_after(key, wait_ms)
 
     async def _failed(self, cluster: KubernetesCluster, key: Key, error: Exception) -> None:
-        """Try again as the failure allows; say in the status what only a person can mend."""
-        match error:
-            case errors.ClusterError() if error.retry is not Retry.NEVER:
-                count = self._queue.failed(key)
-                self._report.trouble(key, error, loud=count > 3)
-                return
-            case errors.NotFound() | errors.AlreadyExists():
-                # The caches are a moment behind.
-                self._queue.failed(key)
-                self._report.trouble(key, error, loud=False)
-                return
-            case errors.InvariantViolation():
-                reason = "InvariantViolation"
-                words = f"frozen: serinus was about to do wrong ({error}); please report it"
-            case errors.ClusterError():
-                reason, words = error.reason, f"the API server refuses: {error}"
-            case errors.SerinusError():
-                reason, words = "Invalid", str(error)
-            case _:
-                reason, words = "Defect", f"{type(error).__name__}: {error}"
-        self._report.defect(key, reason, error)
+        """Try again, and say in the status what only a person can mend."""
+        found = self._caches.get(kinds.CANARY_RELEASES, *key)
+        deleted = found is not None and bool(found["metadata"].get("deletionTimestamp"))
+        trouble = judgement.trouble_of(error, deleted=deleted)
+        if trouble is None:
+            count = self._queue.failed(key)
+            self._report.trouble(key, error, loud=count > LOUD_AFTER_COUNT)
+            return
+        self._report.defect(key, trouble.reason, error)
         self._queue.add_after(key, REFUSED_RETRY_MS)
+        if found is None:
+            return
+        now, before = self._clock.now_ms(), found.get("status") or {}
+        status = shown.with_trouble(before, trouble.reason, trouble.message, now)
+        if status is None:
+            return
+        self._report.degraded(key, trouble.reason, trouble.message, found)
         # What is wrong with it may be that it cannot be written.
         with contextlib.suppress(errors.SerinusError):
-            await self._show_trouble(cluster, key, reason, words)
-
-    async def _show_trouble(
-        self, cluster: KubernetesCluster, key: Key, reason: str, message: str
-    ) -> None:
-        """Say in the status why a release does not go on."""
-        found = self._caches.get(kinds.CANARY_RELEASES, *key)
-        try:
-            stored = await cluster.load(key[1])
-        except errors.InvalidInput:
-            await cluster.records.refuse(key[1], message)
-            return
-        if stored is None:
-            return
-        release = stored.release
-        shown = with_trouble(release.outlook, reason, message, self._clock.now_ms())
-        if shown == release.outlook:
-            return
-        self._report.degraded(key, reason, message, found)
-        saved = msgspec.structs.replace(release, outlook=shown)
-        await cluster.save(msgspec.structs.replace(stored, release=saved))
+            await cluster.records.show(key[1], status)
 
     async def _refuse(self, cluster: KubernetesCluster, stored: Stored, rival: str) -> None:
-        """Refuse a second release of one Deployment; it has never begun."""
-        release = stored.release
-        message = (
-            f"CanaryRelease {rival} is older and names Deployment {release.spec.target} too: "
-            "delete one of them"
-        )
-        status = msgspec.structs.replace(release.status, phase=Phase.DEGRADED, message=message)
-        if status == release.status:
+        """Refuse a second release of one Deployment."""
+        refused = judgement.refused(stored.release, rival, self._clock.now_ms())
+        if refused is None:
             return
-        key = release.namespace, release.name
+        key = refused.namespace, refused.name
         found = self._caches.get(kinds.CANARY_RELEASES, *key)
-        self._report.degraded(key, "TwoReleases", message, found)
-        shown = with_trouble(release.outlook, "TwoReleases", message, self._clock.now_ms())
-        saved = msgspec.structs.replace(release, status=status, outlook=shown)
-        await cluster.save(msgspec.structs.replace(stored, release=saved))
+        self._report.degraded(key, judgement.TWO_RELEASES, refused.status.message, found)
+        await cluster.save(msgspec.structs.replace(stored, release=refused))
 
     def _forget(self, key: Key) -> None:
         self._clusters.pop(key, None)

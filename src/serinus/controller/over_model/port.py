@@ -14,6 +14,7 @@ from serinus.kubernetes_model.kinds import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HORIZONTAL_POD_AUTOSCALERS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     REPLICA_SETS,
     SERVICES,
@@ -103,12 +104,15 @@ def snapshot(seen: dict[model.Resource, Sequence[Manifest]], spec: Spec) -> Snap
             found for found in seen[ENDPOINT_SLICES] if _service_of(found) == spec.service
         ),
         autoscalers=tuple(seen[HORIZONTAL_POD_AUTOSCALERS]),
+        # Nothing is decided by a budget, so a simulation need not follow them.
+        budgets=tuple(seen.get(POD_DISRUPTION_BUDGETS, ())),
     )
 
 
 def read(cluster: model.Cluster, namespace: str, spec: Spec) -> Snapshot:
     """Return the objects around a release as they are now."""
-    seen = snapshot({kind: cluster.list(kind, namespace).items for kind in READ_KINDS}, spec)
+    kinds = (*READ_KINDS, POD_DISRUPTION_BUDGETS)
+    seen = snapshot({kind: cluster.list(kind, namespace).items for kind in kinds}, spec)
     reads = spec.routed_by.reads(ObjectRef("v1", "Service", namespace, spec.service))
     if not reads.objects:
         return seen

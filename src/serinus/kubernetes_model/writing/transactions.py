@@ -6,7 +6,7 @@ Follows Kubernetes 1.36: apiserver pkg/endpoints/handlers, pkg/registry/generic/
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import xxhash
@@ -27,6 +27,9 @@ _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _GENERATED_MAX = 63 - _SUFFIX_LENGTH
 _GENERATE_TRIES = 8
+
+Admit: TypeAlias = Callable[[str, Object, Manifest], Manifest]
+"""A mutating admission: field manager, object before, object to be -> what comes of the write."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -53,9 +56,14 @@ class Transactions:
     """Commit creates and updates to a store."""
 
     def __init__(
-        self, store: Store, addresses: ServiceAddresses, new_id: Callable[[], str]
+        self,
+        store: Store,
+        addresses: ServiceAddresses,
+        new_id: Callable[[], str],
+        admit: Admit | None = None,
     ) -> None:
         self._store = store
+        self._admit = admit
         self._addresses = addresses
         self._new_id = new_id
 
@@ -185,6 +193,8 @@ class Transactions:
         behaviour = call.behaviour
         resource, name = behaviour.resource, old["metadata"]["name"]
         self._check_version(call, old, item)
+        if self._admit is not None and call.subresource is None:
+            item = copied(self._admit(call.options.field_manager, old, item))
         _restore_metadata(item, old)
         behaviour.prepare_update(item, old, call.subresource)
         if call.subresource != "status":

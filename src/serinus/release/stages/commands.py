@@ -6,24 +6,44 @@ from collections.abc import Callable
 
 from serinus.release.decision import Reason, SetTemplate
 from serinus.release.model import Command, CommandVerb, Outcome, Phase
+from serinus.release.observation import Observation
 from serinus.release.stages import promotion
 from serinus.release.stages.draft import Draft
 from serinus.release.stages.stage import Stage
-from serinus.release.stages.trial import next_step
+from serinus.release.stages.trial import next_step, open_release
 
 ON_TRIAL = (Stage.START, Stage.TRIAL)
 
 
 def answer(draft: Draft) -> None:
-    """Apply the command that waits, unless it was answered before."""
+    """Apply the command that waits, unless it was answered before.
+
+    What an undo does is not in the status but in the template, so it is answered when the template
+    shows it: a driver that dies in between leaves it to the next one.
+    """
     command, last = draft.obs.command, draft.status.last_command
     if command is None or (last is not None and last.id == command.id):
         return
-    refusal = _misdirected(draft, command) or _VERBS[command.verb](draft, command)
+    if is_undone(draft.obs, command):
+        refusal = ""
+    else:
+        refusal = _misdirected(draft, command) or _VERBS[command.verb](draft, command)
+        if not refusal and command.verb is CommandVerb.UNDO:
+            return
     if refusal:
         draft.warn(Reason.COMMAND_REFUSED, f"{command.verb.value}: {refusal}")
     outcome = Outcome(command.id, command.verb, accepted=not refusal, message=refusal)
     draft.set(last_command=outcome)
+
+
+def is_undone(obs: Observation, command: Command) -> bool:
+    """Tell whether an undo has set the template back to that of a revision of before."""
+    target = obs.target
+    if command.verb is not CommandVerb.UNDO or target is None:
+        return False
+    return command.revision != target.template and any(
+        rs.template == target.template for rs in obs.owned_by(target.uid)
+    )
 
 
 def _misdirected(draft: Draft, command: Command) -> str:
@@ -46,15 +66,22 @@ def _no_release(draft: Draft) -> str:
     if stage is Stage.ROLLING:
         return "the Deployment rolls out by itself; undo takes it back"
     if stage is Stage.START:
-        return "the canary is not there yet"
+        return "the canary is not there yet; promote --full needs not wait for it"
     if phase is Phase.ABORTED:
         return "the release was aborted; retry starts it again"
     return "no release is running"
 
 
-def _promote(draft: Draft, _: Command) -> str:
+def _promote(draft: Draft, command: Command) -> str:
+    if command.full and draft.view.stage is Stage.START:
+        # What must be so before a canary starts still holds it back; nothing else does.
+        open_release(draft)
+        draft.set(promote_full=True, held_by_person=False)
+        return ""
     if draft.view.stage is not Stage.TRIAL:
         return _no_release(draft)
+    if command.full:
+        draft.set(promote_full=True)
     if draft.status.phase is not Phase.PROMOTING:
         promotion.begin(draft)
     return ""
@@ -67,11 +94,12 @@ def _abort(draft: Draft, _: Command) -> str:
         return _no_release(draft)
     target = draft.obs.target
     if target is not None:
-        draft.set(revision=target.template, generation=target.generation)
+        draft.remember_target()
     draft.set(
         phase=Phase.ABORTING,
         message="aborted by a person",
         held_by_person=False,
+        promote_full=False,
         progress=None,
         pause_until_ms=None,
     )
@@ -82,7 +110,7 @@ def _abort(draft: Draft, _: Command) -> str:
 def _pause(draft: Draft, _: Command) -> str:
     if draft.view.stage not in ON_TRIAL:
         return _no_release(draft)
-    if draft.status.phase is Phase.PROMOTING:
+    if draft.status.phase is Phase.PROMOTING or draft.status.promote_full:
         return "the promotion is under way; abort takes it back"
     draft.set(held_by_person=True, phase=Phase.PAUSED)
     draft.note(Reason.PAUSED, "by a person")

@@ -57,9 +57,22 @@ class Draft:
         """Return the ReplicaSet that runs the template; the stage says that it does."""
         return _there(self.view.landed, "ReplicaSet of the template")
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self._actions)
+
     def set(self, **changes: Any) -> None:
         """Replace fields of the status."""
         self.status = msgspec.structs.replace(self.status, **changes)
+
+    def remember_target(self) -> None:
+        """Remember which template, of which Deployment, the status speaks of."""
+        target = self.target
+        if self.status.target_uid not in ("", target.uid):
+            # What the one before was scaled to is no figure of ours here.
+            self.set(full_replica_count=None, stable_replica_count=None, stable_previous_count=None)
+        self.set(revision=target.template, generation=target.generation, target_uid=target.uid)
 
     def act(self, *actions: Action) -> None:
         """Add actions behind those there are."""
@@ -117,6 +130,7 @@ class Draft:
             message=message,
             revision=self.status.revision,
             generation=self.status.generation,
+            target_uid=self.status.target_uid,
             stable_hash=self.status.stable_hash,
             shown=self.status.shown,
             last_command=self.status.last_command,

@@ -11,6 +11,8 @@ from serinus.release.words import counted
 
 def full_count(status: Status, target: Target) -> int:
     """Return N: the user's wish, also while we hold stable below it (Constant mode)."""
+    if status.target_uid not in ("", target.uid):
+        return target.replica_count
     ours = (
         status.stable_replica_count,
         # Asked for, and refused or not sent: the crash came in between.

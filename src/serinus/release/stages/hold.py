@@ -7,7 +7,7 @@ API server in the moment in which its template changes.
 from __future__ import annotations
 
 from serinus.release.decision import Guard, Hold, LetGo, Reason
-from serinus.release.holding import MANAGED, OFF
+from serinus.release.holding import HELD, MANAGED, OFF
 from serinus.release.observation import HoldBy, Observation, Target
 from serinus.release.stages.draft import Draft
 
@@ -18,6 +18,14 @@ def keep(draft: Draft) -> None:
         return
     draft.act(Hold())
     draft.note(Reason.HELD, "spec.paused: true, so that a changed template waits for its trial")
+
+
+def hand_over(draft: Draft) -> None:
+    """Mark a template that our field holds for a policy that came later: it guards the pause."""
+    is_policy = draft.obs.hold_by is HoldBy.POLICY
+    if is_policy and draft.target.paused and draft.target.hold_label not in (HELD, OFF):
+        draft.act(Hold())
+        draft.note(Reason.HELD, "by the admission policy: it keeps the pause now")
 
 
 def at_rest(draft: Draft) -> bool:

@@ -21,6 +21,8 @@ def landed(draft: Draft) -> None:
     if hold.at_rest(draft):
         _finish(draft, draft.target)
     else:
+        # Since when the Service is open is noted with the rest: one write for both.
+        draft.set(shown=draft.obs.status.shown)
         draft.wait(Reason.WAITING_FOR_ROLLOUT, "until the hold is seen")
 
 
@@ -58,9 +60,8 @@ def _route_at_rest(draft: Draft, old_standing: int) -> bool:
     if route.shown is None and route.waiting is not None:
         draft.wait(Reason(route.waiting.reason), route.waiting.message)
     draft.act(*route.actions)
-    # Where the Deployment is whole nothing waits for the proxies: all pods are of one revision.
-    draft.set(shown=None if draft.target.complete else route.shown)
-    return not route.actions and route.shown is not None
+    draft.set(shown=route.shown)
+    return not route.actions and route.is_shown
 
 
 def _unfinished(draft: Draft, target: Target) -> None:
@@ -92,7 +93,7 @@ def _finish(draft: Draft, target: Target) -> None:
     """Say how the release ended, once."""
     before = draft.obs.status
     if before.phase is Phase.HEALTHY and before.started_ms is None:
-        draft.set(revision=target.template, generation=target.generation)
+        draft.remember_target()
         return
     if before.started_ms is None:
         outcome, reason, message = "", None, ""
@@ -106,7 +107,7 @@ def _finish(draft: Draft, target: Target) -> None:
         outcome, reason = "Bypassed", Reason.BYPASSED
         message = "the template was rolled out outside the release"
     draft.end(Phase.HEALTHY, outcome, message)
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if reason is not None:
         draft.note(reason, message)
 
@@ -147,7 +148,10 @@ def let_out(draft: Draft) -> None:
 
 def missing(draft: Draft) -> None:
     """Leave the Service open when the Deployment is gone."""
-    message = f"Deployment {draft.obs.spec.target} is not there"
+    message = (
+        f"spec.targetRef.name: Deployment {draft.obs.spec.target} is not there; create it, or "
+        "delete this release"
+    )
     draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
     if draft.obs.status.phase is not Phase.DEGRADED or draft.obs.status.message != message:
         draft.warn(Reason.TARGET_MISSING, message)

@@ -5,7 +5,7 @@ What cannot be taken back any more (an adoption, a rollout that has begun) is br
 
 from __future__ import annotations
 
-from serinus.release.decision import Reason
+from serinus.release.decision import DeleteCanary, Reason
 from serinus.release.model import Phase
 from serinus.release.stages import hold, landing, promotion, removal
 from serinus.release.stages.draft import Draft
@@ -17,7 +17,7 @@ def leave(draft: Draft) -> None:
     """Take the next step towards a world without the release."""
     stage = draft.view.stage
     if stage is Stage.MISSING:
-        draft.gone = _route_at_rest(draft)
+        _leave_nothing(draft)
     elif stage is Stage.ADOPTING:
         promotion.adopting(draft)
     elif stage is Stage.ROLLING:
@@ -33,11 +33,27 @@ def leave(draft: Draft) -> None:
         _remove_canary(draft)
 
 
+def _leave_nothing(draft: Draft) -> None:
+    """Take what is ours along where the Deployment is gone: orphaned, a canary has no owner."""
+    if not _route_at_rest(draft):
+        return
+    canary = draft.obs.canary
+    if canary is None:
+        draft.gone = True
+        return
+    if draft.obs.target is None and not canary.deleting:
+        draft.act(DeleteCanary())
+    draft.wait(Reason.WAITING_FOR_CLEANUP, f"until {canary.name} is gone")
+
+
 def _remove_canary(draft: Draft) -> None:
     if draft.status.phase is not Phase.ABORTING:
         draft.note(Reason.LEAVING, "the release was deleted: traffic goes back to what runs")
     draft.set(phase=Phase.ABORTING)
-    hold.keep(draft)
+    if draft.view.stage is Stage.BACK:
+        removal.let_end(draft)
+    else:
+        hold.keep(draft)
     if removal.remove(draft):
         # What runs and what is wanted differ: unpaused, it would roll out untried.
         _let_go(draft, lift=draft.view.stage is Stage.BACK)

@@ -85,7 +85,7 @@ def adopt(draft: Draft, n: int) -> None:
 
 def _undo_window_open(draft: Draft) -> bool:
     window_ms = draft.obs.spec.undo_window_ms
-    if window_ms == 0:
+    if window_ms == 0 or draft.status.promote_full:
         return False
     until = draft.status.undo_until_ms or draft.now + window_ms
     draft.set(undo_until_ms=until)

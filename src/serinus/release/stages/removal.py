@@ -5,7 +5,7 @@ Traffic first, in force; then the canary; and the Service opens again when all i
 
 from __future__ import annotations
 
-from serinus.release.decision import DeleteCanary, Reason
+from serinus.release.decision import DeleteCanary, Reason, Resume
 from serinus.release.model import Phase
 from serinus.release.observation import Target
 from serinus.release.stages import hold
@@ -16,10 +16,10 @@ from serinus.release.stages.route import follow, plan_for, rest_plan, standing_e
 
 def given_up(draft: Draft) -> None:
     """Finish an abort, and stay aborted until the template changes or a person says retry."""
-    target = draft.target
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if draft.status.phase is Phase.ABORTED and draft.obs.canary is None:
         draft.follow(follow(draft.obs, rest_plan(draft.obs), draft.now))
+        hold.hand_over(draft)
         return
     draft.set(phase=Phase.ABORTING)
     # It may have been let go for a rolling update that has not begun.
@@ -35,7 +35,16 @@ def back(draft: Draft) -> None:
     if draft.status.phase is not Phase.ABORTING:
         draft.note(Reason.TARGET_RESTORED, "the template was set back: the canary goes")
     draft.set(phase=Phase.ABORTING)
+    let_end(draft)
     remove(draft)
+
+
+def let_end(draft: Draft) -> None:
+    """Let a rollout of the template end that was frozen half way: neither half could carry all."""
+    target = draft.target
+    running = [rs for rs in draft.obs.owned_by(target.uid) if rs.wanted_count]
+    if target.paused and len(running) > 1:
+        draft.act(Resume())
 
 
 def retarget(draft: Draft) -> None:
@@ -48,11 +57,16 @@ def retarget(draft: Draft) -> None:
     if draft.obs.status.started_ms is not None:
         draft.note(Reason.TARGET_CHANGED, "the template changed: its trial begins anew")
     draft.close("Replaced", "the template was changed to another one")
-    draft.set(phase=Phase.PROGRESSING, promotion=None, undo_until_ms=None)
+    draft.set(phase=Phase.PROGRESSING, promotion=None, promote_full=False, undo_until_ms=None)
     running = [rs for rs in draft.obs.owned_by(draft.target.uid) if rs.wanted_count]
     if len(running) == 1:
         # A rollout that has begun is left to end: frozen half way, stable could not carry all.
         hold.keep(draft)
+    elif draft.target.paused and any(
+        rs.restart_template == draft.target.restart_template for rs in running
+    ):
+        # The policy froze it half way for a mark of a restart, which needs no trial.
+        draft.act(Resume())
     remove(draft)
 
 
@@ -86,7 +100,7 @@ def remove(draft: Draft) -> bool:
             draft.wait(Reason(route.waiting.reason), route.waiting.message)
         draft.act(*route.actions)
         draft.set(shown=route.shown)
-        return not route.actions and (route.shown is not None or obs.live.service is None)
+        return not route.actions and (route.is_shown or obs.live.service is None)
     if not _stable_can_carry(draft, target):
         return False
     plan = plan_for(obs, stable.hash, draft.status.canary_hash, 0)

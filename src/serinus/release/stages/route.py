@@ -23,6 +23,8 @@ class Route(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...] = ()
     waiting: Waiting | None = None
     wake_at: Instant | None = None
+    is_shown: bool = False
+    """Whether the cluster shows the plan now, be the proxies behind or not."""
 
 
 def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
@@ -35,6 +37,9 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
     router = obs.spec.routed_by
     report = router.report(plan, obs.live)
     key = plan.sole_revision or REST
+    known = obs.status.shown
+    if known is not None and known.route != key:
+        known = None
     if report.state is not RouteState.SHOWN and _serves_nobody(obs, plan):
         return Route(
             in_force=False,
@@ -50,23 +55,26 @@ def follow(obs: Observation, plan: TrafficPlan, now: Instant) -> Route:
         waiting = Waiting(
             Reason.WAITING_FOR_ROUTE.value, f"Service {obs.spec.service}: {report.detail}", now
         )
+        joining = key == REST and report.state is RouteState.PENDING and not due
         return Route(
-            in_force=False, shown=None, actions=(SetTraffic(plan),) if due else (), waiting=waiting
+            in_force=False,
+            # Where only a pod is still to join an open Service, proxies have nothing to unlearn.
+            shown=known if joining else None,
+            actions=(SetTraffic(plan),) if due else (),
+            waiting=waiting,
         )
-    shown = obs.status.shown
-    if shown is None or shown.route != key:
-        shown = Shown(route=key, since_ms=now)
+    shown = known or Shown(route=key, since_ms=now)
     waits = plan.sole_revision is not None or not router.capabilities.acknowledges
     settle_ms = obs.spec.settle_ms if waits else 0
     settled_at = shown.since_ms + settle_ms
     if now >= settled_at:
-        return Route(in_force=True, shown=shown)
+        return Route(in_force=True, shown=shown, is_shown=True)
     waiting = Waiting(
         Reason.WAITING_FOR_SETTLE.value,
         f"Service {obs.spec.service}: the proxies get {seconds(settle_ms)} to follow",
         now,
     )
-    return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at)
+    return Route(in_force=False, shown=shown, waiting=waiting, wake_at=settled_at, is_shown=True)
 
 
 def _serves_nobody(obs: Observation, plan: TrafficPlan) -> bool:

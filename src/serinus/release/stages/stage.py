@@ -47,8 +47,23 @@ def is_same_target(status: Status, target: Target) -> bool:
     The generation decides where the fingerprint cannot: an upgraded API server may return the same
     stored template with a new default in it.
     """
+    is_same_object = status.target_uid in ("", target.uid)
     return bool(status.revision) and (
-        status.revision == target.template or status.generation == target.generation
+        status.revision == target.template
+        or (is_same_object and status.generation == target.generation)
+    )
+
+
+def is_behind(obs: Observation) -> bool:
+    """Tell whether the Deployment is seen as it was before the status was written.
+
+    Another driver knew it better: a standby whose watch lags must not decide on what it shows.
+    """
+    target, status = obs.target, obs.status
+    return (
+        target is not None
+        and target.uid == status.target_uid
+        and target.generation < status.generation
     )
 
 

@@ -52,12 +52,10 @@ def start(draft: Draft) -> None:
         return
     if draft.status.phase is Phase.DEGRADED:
         draft.set(phase=Phase.PROGRESSING, message="")
-    if draft.status.started_ms is None or draft.status.revision != target.template:
-        draft.close("Replaced", "the template was changed to another one")
-        draft.set(**_fresh(draft))
-        draft.note(Reason.STARTED, f"a release of {target.name} begins")
+    open_release(draft)
     # The hold comes before everything: an unheld template rolls out by itself.
     hold.keep(draft)
+    hold.hand_over(draft)
     if _cleanup_pending(draft):
         return
     weight_bp = asked_weight(obs.spec, draft.status)
@@ -89,20 +87,28 @@ def _constant_first_room(draft: Draft, target: Target) -> None:
         draft.note(Reason.CANARY_CREATED, "canary with 1 pod")
 
 
+def open_release(draft: Draft) -> None:
+    """Begin the release of the present template, unless it has begun."""
+    target = draft.target
+    if draft.status.started_ms is None or draft.status.revision != target.template:
+        draft.close("Replaced", "the template was changed to another one")
+        draft.set(**_fresh(draft))
+        draft.note(Reason.STARTED, f"a release of {target.name} begins")
+    draft.remember_target()
+
+
 def _fresh(draft: Draft) -> dict[str, object]:
     """Return the status fields of a release at its beginning."""
-    target, stable = draft.target, draft.stable
     return {
         "phase": Phase.PROGRESSING,
         "message": "",
-        "revision": target.template,
-        "generation": target.generation,
         "step_index": 0,
         "weight_bp": 0,
         "weight_asked_bp": None,
-        "stable_hash": stable.hash,
+        "stable_hash": draft.stable.hash,
         "canary_hash": "",
         "promotion": None,
+        "promote_full": False,
         "pause_until_ms": None,
         "undo_until_ms": None,
         "progress": None,
@@ -146,17 +152,21 @@ def trial(draft: Draft) -> None:
     if draft.view.canary is not None:
         draft.set(canary_hash=draft.view.canary.hash)
     draft.set(stable_hash=draft.stable.hash)
-    draft.set(revision=target.template, generation=target.generation)
+    draft.remember_target()
     if draft.status.started_ms is None:
         draft.set(started_ms=draft.now)
     if draft.status.phase in (Phase.HEALTHY, Phase.DEGRADED, Phase.ABORTED):
         draft.set(phase=Phase.PROGRESSING, message="")
     if not promotion.rolls_out(draft.status):
         hold.keep(draft)
+        hold.hand_over(draft)
     if _deadline_exceeded(draft, target):
         return
     if draft.status.phase is Phase.PROMOTING:
         _promote(draft, target)
+        return
+    if draft.status.promote_full:
+        promotion.begin(draft)
         return
     if obs.spec.paused or draft.status.held_by_person:
         draft.set(phase=Phase.PAUSED)

@@ -1,10 +1,10 @@
 r"""Patterns that Python's `re` and RE2 read alike, and that neither takes long for.
 
-A pattern is found anywhere in a text. Known: characters, `.`, classes, `\d \w \s` and their opposites,
-`\b`, `^`, `$`, groups, `|`, `* + ? {n} {n,} {n,m}` and their lazy forms, and `(?i)` in front, for ASCII
-letters. All else is refused: what RE2 has not (look-around, back-references), what the two read
-otherwise (`\Z`, `\B`, flags, names), and repetitions for which `re` may take exponential time
-(docs/adr/0022).
+A pattern is found anywhere in a text. Known: characters, `.`, classes, `\d \w \s` and their
+opposites, `\b`, `^`, `$`, groups, `|`, `* + ? {n} {n,} {n,m}` and their lazy forms, and `(?i)` in
+front, for ASCII letters. All else is refused: what RE2 has not (look-around, back-references), what
+the two read otherwise (`\Z`, `\B`, flags, names), and repetitions for which `re` may take
+exponential time (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -28,5 +28,5 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def for_re2(pattern: str) -> str:
-    """Return the same pattern for RE2 with its default options; look for it anywhere in the text."""
+    """Return the same pattern for RE2 with its default options, for a search in the text."""
     return Reader(pattern).whole().re2

@@ -14,7 +14,7 @@ SIZE_MAX = 5_000
 DEPTH_MAX = 16
 """How deep groups may stand inside each other."""
 CHOICES_MAX = 12
-"""Repetitions whose number varies, and groups with `|`: each may double the time that `re` takes."""
+"""Repetitions whose number varies, and groups with `|`: each may double the time of `re`."""
 
 _CLASSES = {"d": pieces.DIGIT, "w": pieces.WORD, "s": pieces.SPACE}
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}

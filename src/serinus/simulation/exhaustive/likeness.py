@@ -21,12 +21,13 @@ from serinus.kubernetes_model.kinds import (
     SERVICES,
     Resource,
 )
+from serinus.release.holding import label_of, paused_by_us
 from serinus.release.model import Command, Status
 from serinus.release.render import REVISION_ANNOTATION
 from serinus.release.revision import RESTARTED_AT
 from serinus.release.stages.landing import ADOPTION_TOLERANCE_MS
+from serinus.simulation.manifests import image_of
 from serinus.simulation.simulation import Simulation
-from serinus.simulation.world import image_of
 from serinus.traffic.plan import Manifest
 from serinus.traffic.pods import is_ready
 
@@ -41,7 +42,7 @@ def key(sim: Simulation) -> int:
         (
             _status(world.status, driver.now, world.example.spec.settle_ms),
             _command(world.stored.release.command, world.status),
-            _generation_is_known(seen[DEPLOYMENTS], world.status),
+            _known(seen[DEPLOYMENTS], world.status),
             _objects(seen, sim),
             _pending(sim),
             tuple(
@@ -56,6 +57,10 @@ def key(sim: Simulation) -> int:
                 (i, t - world.now) for i, t in sorted(world.down_until_ms.items()) if t > world.now
             ),
             world.wished_count,
+            world.hold_by,
+            world.paused_by_person,
+            world.is_forgotten,
+            world.stored.release.leaving,
             None if sim.comes_again is None else image_of(sim.comes_again),
             driver.queue,
             driver.skew_ms,
@@ -81,6 +86,7 @@ def _status(status: Status, now: Instant, settle_ms: int) -> tuple[Any, ...]:
     return (
         status.phase,
         status.revision,
+        bool(status.target_uid),
         status.step_index,
         status.weight_bp,
         status.weight_asked_bp,
@@ -109,8 +115,16 @@ def _command(command: Command | None, status: Status) -> tuple[Any, ...] | None:
     return command.verb, command.revision, command.weight_bp
 
 
-def _generation_is_known(deployments: Sequence[Manifest], status: Status) -> tuple[bool, ...]:
-    return tuple(d["metadata"].get("generation") == status.generation for d in deployments)
+def _known(deployments: Sequence[Manifest], status: Status) -> tuple[tuple[Any, ...], ...]:
+    """Return what the status knows of each Deployment: is it the same, older or newer."""
+    return tuple(
+        (
+            d["metadata"]["uid"] == status.target_uid,
+            (d["metadata"]["generation"] > status.generation)
+            - (d["metadata"]["generation"] < status.generation),
+        )
+        for d in deployments
+    )
 
 
 def _pending(sim: Simulation) -> tuple[tuple[str, str], ...]:
@@ -132,9 +146,12 @@ def _behind(sim: Simulation) -> tuple[Any, ...]:
     record = cache.record()
     if record is not world.stored:
         settle_ms = world.example.spec.settle_ms
-        found.append(_status(record.release.status, sim.driver.now, settle_ms))
+        status = None if record is None else record.release.status
+        found.append(status and _status(status, sim.driver.now, settle_ms))
+        found.append(record is not None and record.release.leaving)
     if found:
         found.append(_objects(seen, sim))
+        found.append(_known(seen[DEPLOYMENTS], world.status))
     return tuple(found)
 
 
@@ -162,6 +179,8 @@ def _deployment(found: Manifest, deployments: dict[str, str]) -> tuple[Any, ...]
         *_life(found),
         spec["replicas"],
         spec.get("paused", False),
+        label_of(found),
+        paused_by_us(found),
         _template(found),
         tuple(deployments.get(owner["uid"]) for owner in meta.get("ownerReferences") or ()),
         status.get("observedGeneration", 0) == meta["generation"],

@@ -13,13 +13,16 @@ from serinus.traffic.envoy.plan import RouterPlan
 ADMIN_SOCKET = "admin.sock"
 _OWNER_ONLY = 0o600
 _CONNECTIONS_MAX = 100_000
-# Envoy's default of 100 refuses most patterns over a whole Cookie header. Ours come from a compiler
-# and from texts of bounded length.
-_LIMITS_LAYER: Json = {
-    "name": "limits",
+_FIXED_LAYER: Json = {
+    "name": "fixed",
     "static_layer": {
+        # The default of 100 refuses most patterns over a whole Cookie header. Ours come from a
+        # compiler and from texts of bounded length.
         "re2.max_program_size.error_level": 100_000,
         "re2.max_program_size.warn_level": 100_000,
+        # Several lines of a header are its values joined by commas (RFC 9110, 5.3), for matchers
+        # as for rules; by default Envoy 1.40 lets any of the lines match.
+        "envoy.reloadable_features.match_headers_individually": False,
     },
 }
 _LATENCY_BUCKETS_MS = (
@@ -35,7 +38,7 @@ def bootstrap(plan: RouterPlan, *, listen_host: str, folder: str) -> Json:
         # Its POST requests can stop the process, so only the owner may open it.
         "admin": {"address": {"pipe": {"path": f"{folder}/{ADMIN_SOCKET}", "mode": _OWNER_ONLY}}},
         "dynamic_resources": {"cds_config": file_source(f"{folder}/{names.CLUSTERS_FILE}")},
-        "layered_runtime": {"layers": [_LIMITS_LAYER, _weights_layer(folder)]},
+        "layered_runtime": {"layers": [_FIXED_LAYER, _weights_layer(folder)]},
         "stats_flush_interval": "1s",
         "stats_config": {
             "histogram_bucket_settings": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serinus.assignment.intervals import Version
 from serinus.traffic.envoy import names
+from serinus.traffic.envoy.listeners import HEADERS_MAX
 from serinus.traffic.envoy.messages import Json, duration, file_source, message, set_header
 from serinus.traffic.envoy.plan import RouterPlan
 
@@ -99,7 +100,10 @@ def _protocol_options(plan: RouterPlan) -> Json:
             "http_protocol_options": {"enable_trailers": True},
             "http2_protocol_options": {},
         },
-        common_http_protocol_options={"idle_timeout": duration(plan.timeouts.idle_upstream_ms)},
+        common_http_protocol_options={
+            "idle_timeout": duration(plan.timeouts.idle_upstream_ms),
+            "max_headers_count": HEADERS_MAX,
+        },
         http_filters=[
             {"name": "tag", "typed_config": tag},
             {"name": "codec", "typed_config": codec},

@@ -16,7 +16,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of one router to its plan.
 
     Attributes:
-        generation: of the newest plan that it has seen.
+        generation: of the newest plan that it could read.
         in_force_generation: of the plan that it follows.
         weight_bp: the canary's share that is in force; 0 also while no pod of it is ready.
         endpoints: what `digest` makes of the pods that it sends to.

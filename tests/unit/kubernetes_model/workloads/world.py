@@ -18,6 +18,7 @@ from serinus.kubernetes_model.requests import (
     WriteOptions,
     Written,
 )
+from serinus.kubernetes_model.writing.transactions import Admit
 
 START: Instant = 1_700_000_000_000
 
@@ -25,9 +26,9 @@ START: Instant = 1_700_000_000_000
 class MoodyCluster(Cluster):
     """A cluster that refuses to create kinds for which `refused` holds an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, admit: Admit | None = None) -> None:
         numbers = itertools.count(1)
-        super().__init__(new_id=lambda: f"uid-{next(numbers):06}")
+        super().__init__(new_id=lambda: f"uid-{next(numbers):06}", admit=admit)
         self.refused: dict[str, errors.ClusterError] = {}
 
     def create(
@@ -51,8 +52,8 @@ class MoodyCluster(Cluster):
 class World:
     """Everything of one test."""
 
-    def __init__(self) -> None:
-        self.cluster = MoodyCluster()
+    def __init__(self, admit: Admit | None = None) -> None:
+        self.cluster = MoodyCluster(admit)
         self.controllers = Controllers(self.cluster)
         self.now = START
         self.wake_at: Instant | None = None

@@ -48,16 +48,33 @@ def routes(plan: RouterPlan, port: str) -> Json:
         InvalidInput: a rule asks what Envoy cannot answer; all such rules, each with the reason.
     """
     found = list(_routes(plan))
-    needs = [n for route in found for n in (*route.match.needs, *route.user.needs)]
+    needs = _for_everybody(plan, found)
     host: Json = {
         "name": port,
         "domains": ["*"],
-        "routes": [each for route in found for each in _written(plan, port, route)],
+        "routes": list(_written(plan, port, found, needs)),
     }
-    filters = _filters(plan, list(dict.fromkeys(needs)))
+    filters = {}
+    if plan.edge.strip_headers:
+        removed = [{"remove": name.lower()} for name in plan.edge.strip_headers]
+        filters[names.STRIP_FILTER] = message(_STRIP, mutations={"request_mutations": removed})
+    if needs or plan.edge.strip_headers:
+        filters[names.CONDITIONS_FILTER] = _computing(needs)
     if filters:
         host["typed_per_filter_config"] = filters
     return message(_ROUTES, name=port, virtual_hosts=[host])
+
+
+def _for_everybody(plan: RouterPlan, found: Sequence[_Route]) -> tuple[Computed, ...]:
+    """Return what is computed for each request, whichever route it is on at first.
+
+    What rules read is. Who a new user is costs more, and is computed on her own routes alone,
+    unless a request may come there only once rules are known or headers are gone.
+    """
+    of_rules = [need for route in found for need in route.match.needs]
+    of_users = [need for route in found for need in route.user.needs]
+    late = plan.edge.strip_headers or any(r.match.needs and r.user.needs for r in found)
+    return tuple(dict.fromkeys([*of_rules, *(of_users if late else ())]))
 
 
 def _routes(plan: RouterPlan) -> Iterator[_Route]:
@@ -81,19 +98,26 @@ def _bucketed(chain: Sequence[User], match: Match, *, name: str) -> Iterator[_Ro
         yield _Route(match.also(user.match), None, user, name)
 
 
-def _written(plan: RouterPlan, port: str, route: _Route) -> Iterator[Json]:
-    """Yield one route, or two where requests that may be repeated are treated otherwise."""
-    if plan.retry_on_stable is None and plan.mirror is None:
-        yield _one(plan, port, route, repeatable=False)
-        return
-    methods = "|".join(quoted(method) for method in plan.repeatable_methods)
-    repeatable = header(":method", regex(methods))
-    both = msgspec.structs.replace(route, match=route.match.also(repeatable))
-    yield _one(plan, port, both, repeatable=True)
-    yield _one(plan, port, route, repeatable=False)
+def _written(
+    plan: RouterPlan, port: str, found: Sequence[_Route], needs: Sequence[Computed]
+) -> Iterator[Json]:
+    """Yield all routes, twice where requests that may be repeated are treated otherwise.
+
+    Theirs come first, all of them: a request that may be repeated then passes each rule once.
+    """
+    if plan.retry_on_stable is not None or plan.mirror is not None:
+        methods = "|".join(quoted(method) for method in plan.repeatable_methods)
+        repeatable = header(":method", regex(methods))
+        for route in found:
+            narrowed = msgspec.structs.replace(route, match=route.match.also(repeatable))
+            yield _one(plan, port, narrowed, needs, repeatable=True)
+    for route in found:
+        yield _one(plan, port, route, needs, repeatable=False)
 
 
-def _one(plan: RouterPlan, port: str, route: _Route, *, repeatable: bool) -> Json:
+def _one(
+    plan: RouterPlan, port: str, route: _Route, needs: Sequence[Computed], *, repeatable: bool
+) -> Json:
     action: Json = {
         "timeout": duration(plan.timeouts.request_ms),
         "retry_policy": retries.unsent(),
@@ -116,6 +140,10 @@ def _one(plan: RouterPlan, port: str, route: _Route, *, repeatable: bool) -> Jso
         found |= {"name": route.name, "stat_prefix": _UNCOUNTABLE.sub("_", route.name)}
     if route.user.set_cookie:
         found["response_headers_to_add"] = [_added("set-cookie", route.user.set_cookie)]
+    own = [need for need in route.user.needs if need not in needs]
+    if own:
+        # Beside what the whole host computes, not in its place.
+        found["typed_per_filter_config"] = {names.CONDITIONS_FILTER: _computing(own)}
     return found
 
 
@@ -148,22 +176,14 @@ def _added(name: str, value: str) -> Json:
     return {"header": {"key": name, "value": value}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
 
 
-def _filters(plan: RouterPlan, needs: Sequence[Computed]) -> Json:
-    """Return what the filters do before a route is chosen."""
-    found: Json = {}
-    if plan.edge.strip_headers:
-        removed = [{"remove": name.lower()} for name in plan.edge.strip_headers]
-        found[names.STRIP_FILTER] = message(_STRIP, mutations={"request_mutations": removed})
-    if needs or plan.edge.strip_headers:
-        values = [
-            {
-                "object_key": each.key,
-                "factory_key": each.factory,
-                "format_string": {"text_format_source": {"inline_string": each.text}},
-            }
-            for each in needs
-        ]
-        found[names.CONDITIONS_FILTER] = message(
-            _CONDITIONS, on_request_headers=values, clear_route_cache=True
-        )
-    return found
+def _computing(needs: Sequence[Computed]) -> Json:
+    """Return what is computed before a route is chosen for good."""
+    values = [
+        {
+            "object_key": each.key,
+            "factory_key": each.factory,
+            "format_string": {"text_format_source": {"inline_string": each.text}},
+        }
+        for each in needs
+    ]
+    return message(_CONDITIONS, on_request_headers=values)

@@ -95,7 +95,8 @@ def _has_part(test: HasPart, *, wanted: bool) -> Match:
     is_start = test.part is Part.START
     if test.text == "":
         return _known(where, _anything(where), wanted=wanted)
-    if test.left.source in _WHOLE_HEADER:
+    begins_path = test.left.source is Source.PATH and is_start and "?" not in test.text
+    if test.left.source in _WHOLE_HEADER or begins_path:
         how: Json = {"string_match": {"prefix" if is_start else "suffix": test.text}}
         return header(where.header, how, inverted=not wanted)
     if not _may_stand(test, test.left, where, test.text):
@@ -166,6 +167,10 @@ def _compares_time(test: CompareTime, *, wanted: bool) -> Match:
 def _is_in(network: str, *, wanted: bool) -> Match:
     prefix, _, length = network.partition("/")
     ranges = [{"address_prefix": prefix, "prefix_len": int(length)}]
+    if ":" not in prefix:
+        # An address of IPv4 may be told inside one of IPv6 (RFC 4291, 2.5.5.2).
+        mapped = {"address_prefix": f"::ffff:{prefix}", "prefix_len": int(length) + 96}
+        ranges.append(mapped)
     how: Json = {"ranges": ranges}
     if not wanted:
         how["invert_match"] = True

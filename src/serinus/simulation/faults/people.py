@@ -1,95 +1,25 @@
-"""What can go wrong, and what people do at the wrong moment: a closed list, each one draw."""
+"""What nodes and people do: users may notice, but the release must come to a good end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from serinus import kubernetes_model as model
-from serinus.kubernetes_model.controllers import Controllers
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, PODS, SERVICES
 from serinus.release.model import CommandVerb, Phase
 from serinus.release.revision import RESTARTED_AT
-from serinus.simulation.cache import PLURALS
 from serinus.simulation.example import NAME, NEW, OLD, THIRD
+from serinus.simulation.faults.fault import Fault
+from serinus.simulation.faults.machines import SLOW_MS
+from serinus.simulation.manifests import a_deployment, a_service, a_template, image_of
 from serinus.simulation.watch import Trouble
-from serinus.simulation.world import a_deployment, a_service, a_template, image_of
 from serinus.traffic.pods import is_ready
 
 if TYPE_CHECKING:
     from serinus.simulation.simulation import Simulation
 
-LAG_MS = 20_000
-"""Longer than two drivers can overlap: who lost the Lease stops after four seconds, so a lagging
-watch and a second leader do not come together."""
-SLOW_MS = 15_000
-CLOCK_MS = 60_000
 DOWN_MS = 900_000
 """Longer than a progress deadline."""
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """One thing that may happen between two steps."""
-
-    name: str
-    happen: Callable[[Simulation], object]
-    applies: Callable[[Simulation], bool] = lambda _: True
-    trouble: Trouble = Trouble.NONE
-    blinds: bool = False
-
-
-def _lag(plural: str) -> Fault:
-    return Fault(
-        f"the watch of {plural} lags",
-        lambda sim: sim.driver.cache.fall_behind(plural, sim.world.now + LAG_MS),
-        lambda sim: sim.second is None and not sim.driver.cache.lags(plural),
-        blinds=True,
-    )
-
-
-def _all_lag(sim: Simulation) -> None:
-    for plural in PLURALS:
-        sim.driver.cache.fall_behind(plural, sim.world.now + LAG_MS)
-
-
-def _skew(sim: Simulation, by_ms: int) -> None:
-    sim.driver.skew_ms += by_ms
-
-
-def _sleep(sim: Simulation) -> None:
-    sim.world.asleep_until_ms = sim.world.now + SLOW_MS
-
-
-def _slow(sim: Simulation) -> None:
-    sim.world.slow_until_ms = sim.world.now + SLOW_MS
-
-
-def _restart_controllers(sim: Simulation) -> None:
-    sim.world.controllers.close()
-    sim.world.controllers = Controllers(sim.world.cluster, events=False)
-
-
-MACHINES = (
-    *(_lag(plural) for plural in PLURALS if plural != "horizontalpodautoscalers"),
-    Fault("all watches lag", _all_lag, lambda sim: sim.second is None, blinds=True),
-    Fault(
-        "an event is missed",
-        lambda sim: sim.driver.miss(),
-        lambda sim: sim.driver.cache.has_news(),
-    ),
-    Fault("an event is repeated", lambda sim: sim.driver.wake()),
-    Fault("the clock jumps ahead", lambda sim: _skew(sim, CLOCK_MS), blinds=True),
-    Fault("the clock jumps back", lambda sim: _skew(sim, -CLOCK_MS), blinds=True),
-    Fault("the controllers sleep", _sleep, lambda sim: sim.world.asleep_until_ms <= sim.world.now),
-    Fault("the pods are slow", _slow, lambda sim: sim.world.slow_until_ms <= sim.world.now),
-    Fault("the controllers restart", _restart_controllers),
-)
-"""What machines do: users must not notice any of it."""
-
-
-# Nodes and people.
 
 
 def _ready(sim: Simulation, image: str) -> list[dict[str, Any]]:
@@ -168,11 +98,11 @@ def _restart(sim: Simulation) -> None:
     sim.world.change(DEPLOYMENTS, NAME, template=template)
 
 
-def _command(verb: CommandVerb, weight_bp: int | None = None) -> Fault:
+def _command(verb: CommandVerb, weight_bp: int | None = None, *, full: bool = False) -> Fault:
     named = verb.value if weight_bp is None else f"{verb.value} {weight_bp // 100}"
     return Fault(
-        f"a person says {named}",
-        lambda sim: sim.world.give(verb, weight_bp),
+        f"a person says {named}{' in full' if full else ''}",
+        lambda sim: sim.world.give(verb, weight_bp, full=full),
         trouble=Trouble.QUARTER,
     )
 
@@ -191,26 +121,26 @@ def _scale_canary(sim: Simulation) -> None:
         sim.world.change(DEPLOYMENTS, canary["metadata"]["name"], replicas=1)
 
 
-def _is_held(sim: Simulation) -> bool:
-    found = sim.world.find(DEPLOYMENTS)
-    return found is not None and bool(found["spec"].get("paused"))
-
-
 def _recreate_service(sim: Simulation) -> None:
     sim.world.delete(SERVICES, NAME)
     sim.world.create(SERVICES, a_service())
 
 
-def _delete_deployment(propagation: model.Propagation) -> Fault:
+def _recreate(propagation: model.Propagation, *, as_it_is: bool = False) -> Fault:
     def happen(sim: Simulation) -> None:
         image = sim.world.image() or OLD
+        found = sim.world.find(DEPLOYMENTS)
+        count = sim.world.example.replica_count
+        if as_it_is and found is not None:
+            # What stands there may be ours; in the one created anew it is its owner's.
+            count = found["spec"]["replicas"]
         sim.world.delete(DEPLOYMENTS, NAME, propagation)
-        # A new Deployment with a figure that is ours too says nothing of what its owner wants.
-        sim.world.wished_count = None if sim.mid_scaling else sim.world.example.replica_count
-        sim.comes_again = a_deployment(sim.world.example, image)
+        sim.world.wished_count, sim.world.paused_by_person = count, False
+        sim.comes_again = a_deployment(sim.world.example, image, replica_count=count)
 
+    how = f"{propagation.value}, as it stands" if as_it_is else propagation.value
     return Fault(
-        f"the Deployment is created anew ({propagation.value})",
+        f"the Deployment is created anew ({how})",
         happen,
         lambda sim: sim.world.find(DEPLOYMENTS) is not None and sim.comes_again is None,
         trouble=Trouble.OTHERS,
@@ -244,21 +174,17 @@ PEOPLE = (
     *(_command(verb) for verb in CommandVerb if verb is not CommandVerb.SET_WEIGHT),
     _command(CommandVerb.SET_WEIGHT, 0),
     _command(CommandVerb.SET_WEIGHT, 5_000),
+    _command(CommandVerb.PROMOTE, full=True),
     Fault("the canary is deleted", _delete_canary, _has_canary, trouble=Trouble.OTHERS),
     Fault("the canary is scaled to 1", _scale_canary, _has_canary, trouble=Trouble.OTHERS),
-    Fault(
-        "the Deployment is resumed",
-        lambda sim: sim.world.change(DEPLOYMENTS, NAME, paused=None),
-        _is_held,
-        trouble=Trouble.OTHERS,
-    ),
     Fault(
         "the Service is created anew",
         _recreate_service,
         lambda sim: sim.world.find(SERVICES) is not None,
         trouble=Trouble.OTHERS,
     ),
-    *(_delete_deployment(propagation) for propagation in model.Propagation),
+    *(_recreate(propagation) for propagation in model.Propagation),
+    _recreate(model.Propagation.BACKGROUND, as_it_is=True),
     Fault(
         "a Deployment comes that matches all pods",
         _broaden,
@@ -266,11 +192,3 @@ PEOPLE = (
         trouble=Trouble.OTHERS,
     ),
 )
-"""What nodes and people do: users may notice, but the release must come to a good end."""
-
-ALL = (*MACHINES, *PEOPLE)
-
-
-def that_apply(sim: Simulation, among: tuple[Fault, ...]) -> Iterator[Fault]:
-    """Yield the faults that would change anything now."""
-    return (fault for fault in among if fault.applies(sim))

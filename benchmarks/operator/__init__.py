@@ -1,0 +1,1 @@
+"""What the operator takes: time, pods, requests, CPU and memory, beside its aims and its peers."""

@@ -1,0 +1,1 @@
+"""What others say about the same pods, and what a release makes of it."""
