@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest_asyncio
 
+from serinus.install import traffic_plans
+from serinus.install.settings import Settings
 from serinus.kube.client import Client
 from serinus.kube.config import Connection
 from serinus.kube.kinds import CUSTOM_RESOURCE_DEFINITIONS, ENDPOINT_SLICES, TRAFFIC_PLANS
@@ -24,38 +26,7 @@ from tests.data_plane.router import a_command, a_plan, a_port
 from tests.data_plane.waiting import until_connectable
 
 NAMESPACE = "default"
-OPEN = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-ROUTERS = {
-    "type": "array",
-    "x-kubernetes-list-type": "map",
-    "x-kubernetes-list-map-keys": ["router"],
-    "items": {**OPEN, "properties": {"router": {"type": "string"}}, "required": ["router"]},
-}
-DEFINITION = {
-    "metadata": {"name": "trafficplans.serinus.dev"},
-    "spec": {
-        "group": "serinus.dev",
-        "scope": "Namespaced",
-        "names": {"kind": "TrafficPlan", "plural": "trafficplans", "listKind": "TrafficPlanList"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "subresources": {"status": {}},
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": OPEN,
-                            "status": {"type": "object", "properties": {"routers": ROUTERS}},
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
+DEFINITION = traffic_plans.definition(Settings())
 
 
 def a_kubeconfig(connection: Connection) -> str:
@@ -100,8 +71,8 @@ class Bench:
 
     async def status(self) -> dict[str, Any]:
         found = await self.client.get(TRAFFIC_PLANS, "shop", NAMESPACE)
-        routers = (found.get("status") or {}).get("routers") or []
-        return next((each for each in routers if each["router"] == "router-1"), {})
+        routers: dict[str, Any] = (found.get("status") or {}).get("routers") or {}
+        return dict(routers.get("router-1") or {})
 
     async def told(self, **expected: Any) -> None:
         """Wait until the router says this of itself."""

@@ -46,3 +46,23 @@ def test_other_pods_in_the_same_number_are_other_endpoints() -> None:
     other = endpoints_of([a_slice("shop-stable", 8080, "10.0.0.2")], SERVICES)
     moved = endpoints_of([a_slice("shop-canary", 8080, "10.0.0.1")], SERVICES)
     assert len({digest(one), digest(other), digest(moved)}) == 3
+
+
+def test_where_none_is_ready_those_that_still_serve_while_they_end_count() -> None:
+    ending = {"ready": False, "serving": True, "terminating": True}
+    alone = [a_slice("shop-canary", 8080, "10.0.0.1", **ending)]
+    assert endpoints_of(alone, SERVICES) == {
+        ("http", Version.CANARY): (Endpoint("10.0.0.1", 8080),)
+    }
+    beside = [*alone, a_slice("shop-canary", 8080, "10.0.0.2", ready=True)]
+    assert endpoints_of(beside, SERVICES) == {
+        ("http", Version.CANARY): (Endpoint("10.0.0.2", 8080),)
+    }
+
+
+def test_a_pod_in_slices_of_both_families_is_one_place() -> None:
+    slices = [a_slice("shop-stable", 8080, "10.0.0.1"), a_slice("shop-stable", 8080, "fd00::1")]
+    slices[1]["addressType"] = "IPv6"
+    assert endpoints_of(slices, SERVICES) == {
+        ("http", Version.STABLE): (Endpoint("10.0.0.1", 8080),)
+    }
