@@ -1,4 +1,4 @@
-"""The pins of the controller's image: of local.txt, what the base dependencies need.
+"""The pins of the image: of local.txt, what the base dependencies need, and Envoy for routers.
 
 .venv/bin/python -m scripts.controller_requirements
 """
@@ -22,7 +22,8 @@ def render() -> str:
     text = (ROOT / "requirements" / "local.txt").read_text(encoding="utf-8")
     pins = {name_of(entry): entry for entry in re.split(r"\n(?=[a-z0-9])", text.rstrip("\n"))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    kept = _closure(project["dependencies"], pins)
+    # Routers run from the same image.
+    kept = _closure([*project["dependencies"], *project["optional-dependencies"]["envoy"]], pins)
     return "\n".join(_entry(pins[name], kept) for name in pins if name in kept) + "\n"
 
 

@@ -64,7 +64,7 @@ def charted(**choices: Any) -> dict[str, Object]:
     del found[f"namespace/{choices.get('namespace', NAMESPACE)}"]
     for each in found.values():
         if each["kind"] == "CustomResourceDefinition":
-            each["metadata"]["annotations"]["helm.sh/resource-policy"] = "keep"
+            each["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
         if each["kind"] == "Deployment":
             (container,) = each["spec"]["template"]["spec"]["containers"]
             container["imagePullPolicy"] = "IfNotPresent"

@@ -45,17 +45,21 @@ def test_each_situation_names_tests_that_are_there() -> None:
 
 def finding_reasons() -> set[str]:
     """Return the reasons that findings are made with, as they stand in the code."""
-    release = sources.PACKAGE / "release"
+    release, traffic = sources.PACKAGE / "release", sources.PACKAGE / "traffic"
+    found = [*(release / "neighbours").glob("*.py"), *traffic.rglob("*.py")]
+    paths = [release / "preflight.py", *sorted(found)]
     calls = [
         node.args[0]
-        for path in (release / "preflight.py", *sorted((release / "neighbours").glob("*.py")))
+        for path in paths
         for node in ast.walk(sources.tree_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "Finding"
+        and node.func.id in ("Finding", "Obstacle")
     ]
-    assert all(isinstance(first, ast.Constant) for first in calls)
-    return {str(first.value) for first in calls if isinstance(first, ast.Constant)}
+    # Preflight hands the obstacles of routers on.
+    told = [first for first in calls if not isinstance(first, ast.Attribute)]
+    assert all(isinstance(first, ast.Constant) for first in told)
+    return {str(first.value) for first in told if isinstance(first, ast.Constant)}
 
 
 TROUBLES = {"TwoReleases", "Forbidden", "Invalid", "InvariantViolation", "Defect"}
@@ -86,7 +90,7 @@ def wire_fields(struct: Any, path: str) -> Iterator[str]:
     for field in msgspec.structs.fields(struct):
         here = f"{path}.{field.encode_name}"
         inner = [t for t in types(field.type) if msgspec.inspect.is_struct_type(t)]
-        if field.encode_name == "steps":
+        if field.encode_name in ("steps", "rules"):
             here += "[]"
         if not inner:
             yield here

@@ -152,7 +152,7 @@ class RetryOnStable(_Wire, frozen=True):
 
 
 class Rule(_Wire, frozen=True):
-    """Where requests go that a text in the rule language is true of; the first that hits decides."""
+    """Where requests go that a rule is true of; the first that hits decides."""
 
     name: Annotated[str, Meta(min_length=1, max_length=_LABEL_MAX, description="Its name.")]
     when: Annotated[

@@ -53,14 +53,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 def findings(spec: Spec, around: Surroundings) -> tuple[Finding, ...]:
     """Return all there is to say, the blocking ones first."""
-    n = around.replica_count
+    n, narrowing = around.replica_count, _router(spec, around)
     found = [
         *_service(spec, around),
         *_target(spec, around),
         *_weights(spec, around),
         *autoscalers.findings(spec, around.autoscalers, n, surge=around.surge),
-        *_router(spec, around),
-        *(budgets.findings(around.budgets, n) if is_narrowable(spec, around) else []),
+        *narrowing,
+        *([] if narrowing else budgets.findings(around.budgets, n)),
     ]
     return tuple(sorted(found, key=lambda f: not f.blocking))
 

@@ -55,7 +55,7 @@ class Names(msgspec.Struct, frozen=True):
 
     @property
     def router(self) -> str:
-        """Return the name of the Deployment, its account, role and budget; and the label's value."""
+        """Return the name of the Deployment and what goes with it; also the label's value."""
         return self._with("router")
 
     def _with(self, word: str) -> str:
