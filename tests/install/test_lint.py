@@ -52,7 +52,7 @@ SAID = [
     "15: spec.steps[5].setWeight: '0.125' has more than two decimals",
     "16: spec.steps[6].setWeight: 20 after 25; weights may only grow",
     '17: spec.paused: "yes please" is not of type "boolean"',
-    '19: spec.router.type: "Sorcery" is not one of "ReplicaRatio"',
+    '19: spec.router.type: "Sorcery" is not one of "Envoy" or "ReplicaRatio"',
     '20: spec.router.replicaRatio.mode: "Up" is not one of "Constant" or "Surge"',
 ]
 RIGHT = """\

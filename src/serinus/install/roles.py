@@ -39,7 +39,6 @@ RELEASE_RULES: Final[tuple[Rule, ...]] = (
     ("", "pods", _LOOK),
     ("discovery.k8s.io", "endpointslices", _LOOK),
     ("autoscaling", "horizontalpodautoscalers", _LOOK),
-    ("policy", "poddisruptionbudgets", _LOOK),
     # Delete for records that became a CanaryRelease.
     ("", "configmaps", f"{_LOOK} delete"),
     ("", "events", "create patch"),
