@@ -41,7 +41,11 @@ OURS = "trafficplans,deployments,services,roles,rolebindings,serviceaccounts,pod
 def lost(*reports: Report) -> list[dict[str, Any]]:
     """Return what failed, for the message of an assertion."""
     return [
-        {"failed": report.failed_count, **report.counts, "examples": report.examples}
+        {
+            "failed": report.failed_count,
+            **{outcome: count for outcome, count in report.counts.items() if count},
+            "examples": report.examples,
+        }
         for report in reports
         if report.failed_count
     ]
