@@ -86,6 +86,13 @@ async def release(stage: Stage, path: Path, *more: str) -> None:
     await stage.serinus("release", "nginx-deployment", "nginx=nginx:1.8.0", "-f", path, *more)
 
 
+@pytest.fixture(autouse=True)
+def whole_changes(request: pytest.FixtureRequest) -> None:
+    """Skip where a change of a plain Service by itself loses a connection now and then."""
+    if request.config.getoption("--service-proxy") == "kube-proxy":
+        pytest.skip("nftables change one chain after the other: docs/adr/0030")
+
+
 async def test_routers_come_and_go_ten_times_and_no_request_is_lost(
     make_stage: OpenStage, tmp_path: Path
 ) -> None:
