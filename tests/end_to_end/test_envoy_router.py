@@ -41,7 +41,11 @@ OURS = "trafficplans,deployments,services,roles,rolebindings,serviceaccounts,pod
 def lost(*reports: Report) -> list[dict[str, Any]]:
     """Return what failed, for the message of an assertion."""
     return [
-        {"failed": report.failed_count, **report.counts, "examples": report.examples}
+        {
+            "failed": report.failed_count,
+            **{outcome: count for outcome, count in report.counts.items() if count},
+            "examples": report.examples,
+        }
         for report in reports
         if report.failed_count
     ]
@@ -80,6 +84,13 @@ async def of_routers(stage: Stage) -> list[str]:
 
 async def release(stage: Stage, path: Path, *more: str) -> None:
     await stage.serinus("release", "nginx-deployment", "nginx=nginx:1.8.0", "-f", path, *more)
+
+
+@pytest.fixture(autouse=True)
+def whole_changes(request: pytest.FixtureRequest) -> None:
+    """Skip where a change of a plain Service by itself loses a connection now and then."""
+    if request.config.getoption("--service-proxy") == "kube-proxy":
+        pytest.skip("nftables change one chain after the other: docs/adr/0030")
 
 
 async def test_routers_come_and_go_ten_times_and_no_request_is_lost(

@@ -130,7 +130,8 @@ class Supervisor:
             with contextlib.suppress(DataPlaneError):
                 await self._admin.post("/healthcheck/fail")
                 await self._admin.post("/drain_listeners?graceful&skip_exit")
-                await asyncio.sleep(self._settings.drain_ms / 1000)
+            # Also where the admin said no: the proxies of a cluster still send, and need the time.
+            await asyncio.sleep(self._settings.drain_ms / 1000)
         assert self._process is not None
         await stop(self._process, grace_ms=5_000)
 

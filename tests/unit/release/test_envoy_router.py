@@ -7,14 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from serinus.controller.observe import observe
 from serinus.controller.over_model import routers
+from serinus.controller.rehearsal import Rehearsal, copies
 from serinus.kubernetes_model.kinds import DEPLOYMENTS, SERVICES
 from serinus.release.model import CommandVerb, Phase, Promotion
 from serinus.traffic.envoy.in_cluster.options import EnvoyOptions, Keep
 from serinus.traffic.pods import HASH_LABEL, is_ready
 from tests.unit.kubernetes_model.workloads.world import image_of
 from tests.unit.release.stories import NEW, OLD
-from tests.unit.release.world import ReleaseWorld, a_spec
+from tests.unit.release.world import ReleaseWorld, a_spec, finished
 
 OURS = (
     "Deployment",
@@ -233,11 +235,20 @@ def test_what_routers_cannot_stand_in_front_of_is_refused_with_its_reason(
     spec: dict[str, Any], reason: str
 ) -> None:
     world = at_rest()
-    from serinus.controller.observe import observe
-    from tests.unit.release.world import finished
-
     seen = finished(world.read(world.stored.release.spec))
     assert seen.service is not None
     service = {**seen.service, "spec": {**seen.service["spec"], **spec}}
     obs = observe(world.stored.release, msgspec.structs.replace(seen, service=service)).observation
     assert reason in {f.reason for f in obs.findings if f.blocking}
+
+
+def test_a_plan_shows_routers_come_and_go() -> None:
+    world = at_rest()
+    world.set_image(NEW)
+    seen = finished(world.read(world.stored.release.spec))
+    rehearsal = Rehearsal(world.stored.release, list(copies(seen)), world.now)
+    assert finished(rehearsal.play()).decision.status.phase is Phase.HEALTHY
+    whys = [planned.write.why for planned in rehearsal.writes]
+    there = whys.index("point the Service to its 2 routers")
+    assert there < whys.index("create the canary with 1 pod")
+    assert there < whys.index("point the Service to its pods again")
