@@ -49,6 +49,7 @@ MORE_RESOURCES = (
     ("apps", "replicasets/scale"),
     ("serinus.dev", "canaryreleases/status"),
     ("serinus.dev", "canaryreleases/finalizers"),
+    ("serinus.dev", "trafficplans/status"),
 )
 # What every account may ask about itself.
 OF_ITSELF = {"authorization.k8s.io", "authentication.k8s.io", "certificates.k8s.io"}
