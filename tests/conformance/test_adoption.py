@@ -401,7 +401,7 @@ async def test_foreground_deletion_of_an_owner_takes_the_canary_although_it_has_
         assert "deletionTimestamp" in (await cluster.get("configmaps", "settings"))["metadata"]
 
     await cluster.eventually(canary_is_gone)
-    body = {"metadata": {"finalizers": []}}
+    body: Object = {"metadata": {"finalizers": []}}
     await cluster.patch("configmaps", "settings", body)
 
 
