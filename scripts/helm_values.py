@@ -49,7 +49,7 @@ VALUES = (
         "auto",
         {"enum": ["auto", "policy", "field"]},
         "What holds a changed template. policy: a MutatingAdmissionPolicy (Kubernetes 1.36; 1.34 "
-        "with the feature on). field: spec.paused, everywhere. auto: what the cluster offers.",
+        "with the beta on). field: spec.paused, everywhere. auto: what the cluster offers.",
     ),
     Value(
         "crds.install",

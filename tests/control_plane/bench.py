@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.control_plane import audit, credentials
+from tests.control_plane import audit, credentials, namespace
 from tests.control_plane.audit import Written
 from tests.control_plane.build import Binaries
 from tests.control_plane.programs import ControlPlaneError, Programs
@@ -135,7 +135,7 @@ class ControlPlane:
             "--advertise-address=127.0.0.1",
             "--endpoint-reconciler-type=none",
             f"--secure-port={port}",
-            "--service-cluster-ip-range=10.0.0.0/16",
+            f"--service-cluster-ip-range={namespace.SERVICE_NETWORK}",
             "--service-account-issuer=https://kubernetes.default",
             f"--service-account-key-file={public}",
             f"--service-account-signing-key-file={private}",

@@ -25,6 +25,7 @@ from typing import NoReturn
 from serinus.errors import RefusedError
 
 POD_NETWORK = ipaddress.ip_network("10.244.0.0/16")
+SERVICE_NETWORK = ipaddress.ip_network("10.0.0.0/16")
 NODE_ADDRESS = "10.78.0.1"
 NODE_NETWORK = ipaddress.ip_network("10.78.0.0/24")
 _UPLINK = "10.79.0.1/24"

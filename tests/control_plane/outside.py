@@ -100,7 +100,7 @@ def _join(pid: int) -> None:
         ("address", "add", f"{_CLIENT_END}/24", "dev", "node"),
         ("link", "set", "node", "up"),
         ("route", "add", str(namespace.NODE_NETWORK), "via", _NODE_END),
-        ("route", "add", "10.0.0.0/24", "via", _NODE_END),
+        ("route", "add", str(namespace.SERVICE_NETWORK), "via", _NODE_END),
     ):
         _ip(*words, command=inside)
 

@@ -155,14 +155,21 @@ async def _sent(plan: LoadPlan, stop: asyncio.Event) -> Report:
 
 @contextlib.asynccontextmanager
 async def under_load(
-    url: str, *, rate: int, kinds: tuple[ConnectionKind, ...] = BOTH
+    url: str,
+    *,
+    rate: int | None,
+    connections: int = 100,
+    kinds: tuple[ConnectionKind, ...] = BOTH,
 ) -> AsyncIterator[asyncio.Future[Report]]:
-    """Make load for as long as the block runs; the future has the report behind the block."""
+    """Make load for as long as the block runs; the future has the report behind the block.
+
+    Without a rate each client asks again as soon as it is answered.
+    """
     plan = LoadPlan(
         url=url,
         kinds=kinds,
         rate_per_s=rate,
-        connections=100,
+        connections=connections,
         duration_ms=300_000,
         record=True,
     )

@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.xdist_group("local-cluster"), pytest.mark.timeout(300)
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 RATE = 550
-LATE_RATE = 300
-"""Keep-alive clients that come while the canary serves: clients of before never see it."""
 DELAY_MS = 500
-"""So that each of four pods has over twenty requests of the late clients alone in hand at TERM."""
 LATE = (ConnectionKind.KEEP_ALIVE,)
+"""Clients that come while the canary serves: those of before never see it."""
+LATE_COUNT = 200
+"""Each asks again as soon as it is answered, so that every pod has over ten requests at TERM."""
 SETTLE_MS = 2_000
 GRACE_MS = 2_000
 
@@ -61,7 +61,7 @@ async def pair(stage: Stage) -> int:
     async with under_load(stage.url, rate=RATE) as result:
         await stage.kubectl("apply", "-f", CANARY)
         await stage.serving("nginx-deployment-canary", 1)
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+        async with under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as late:
             await stage.serinus("promote", "nginx-deployment")
         images = {c["image"] for p in await stage.pods() for c in p["spec"]["containers"]}
     assert images == {"nginx:1.8.0"}
@@ -71,7 +71,7 @@ async def pair(stage: Stage) -> int:
         await stage.kubectl("rollout", "status", "deployment/nginx-deployment")
         await stage.kubectl("apply", "-f", CANARY)
         await stage.serving("nginx-deployment-canary", 1)
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+        async with under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as late:
             await stage.serinus("set-weight", "nginx-deployment", "25")
             aborted = await stage.serinus("abort", "nginx-deployment")
     sent_count += _none_lost(await result, await late)
@@ -126,15 +126,18 @@ def _assert_work_at_term(stage: Stage) -> None:
 async def adoption(stage: Stage) -> int:
     """Release by adoption; return how many requests were sent."""
     await with_stable(stage)
-    async with under_load(stage.url, rate=RATE) as result:
+    # Those who stay were there before the canary, so each pod that goes has work to the end.
+    async with (
+        under_load(stage.url, rate=RATE) as result,
+        under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as staying,
+    ):
         await stage.serinus(
             *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
             *("--steps", "25,pause:1s,50,100,pause"),
         )
         before = await _canary_pods(stage)
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
-            await stage.serinus("promote", "nginx-deployment")
-    sent_count = _none_lost(await result, await late)
+        await stage.serinus("promote", "nginx-deployment")
+    sent_count = _none_lost(await result, await staying)
     after = {p["metadata"]["uid"]: p["status"]["startTime"] for p in await stage.pods()}
     assert after == before
     assert len(after) == 3
@@ -171,7 +174,7 @@ async def abort(stage: Stage) -> int:
             *("release", "nginx-deployment", "nginx=nginx:1.8.0"),
             *("--steps", "25,pause:1s,50,pause"),
         )
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+        async with under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as late:
             await stage.serinus("status", "nginx-deployment")
             aborted = await stage.serinus("abort", "nginx-deployment")
         await stage.serinus("undo", "nginx-deployment")
@@ -197,7 +200,7 @@ async def target_changed(stage: Stage) -> int:
     async with under_load(stage.url, rate=RATE) as result:
         await stage.serinus("release", "nginx-deployment", "nginx=nginx:1.8.0", *steps)
         await stage.kubectl("set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.0")
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+        async with under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as late:
             await stage.serinus("release", "nginx-deployment", *steps)
         await stage.serinus("promote", "nginx-deployment")
     sent_count = _none_lost(await result, await late)
@@ -234,7 +237,7 @@ async def undo_in_the_window(stage: Stage) -> int:
             )
         )
         await stage.until(stands_by, "the old pods stand by")
-        async with under_load(stage.url, rate=LATE_RATE, kinds=LATE) as late:
+        async with under_load(stage.url, rate=None, connections=LATE_COUNT, kinds=LATE) as late:
             aborted = await stage.serinus("abort", "nginx-deployment")
             await driver
         await stage.serinus("undo", "nginx-deployment")

@@ -82,13 +82,9 @@ async def test_a_container_that_crashes_again_and_again_aborts_the_release(shop:
     assert "none followed within 5 s" in words
 
 
-async def test_without_a_probe_a_crashing_container_is_warned_of_and_aborts_the_release(
-    shop: Shop,
-) -> None:
+async def test_pods_without_a_probe_are_warned_of_before_anything_is_tried(shop: Shop) -> None:
     await crashing(shop, probed=False)
-    # Kubernetes takes such a pod for ready while its process lives, so requests may meet it.
-    done = await shop.try_("serinus", "release", "shop", *HALF)
-    assert done.code == 1
+    # Kubernetes takes such a pod for ready while its process lives: what follows is a race.
+    done = await shop.serinus("release", "shop", *HALF, "--dry-run", "client")
     assert "no container of Deployment shop has a readinessProbe" in done.stderr
-    assert (await shop.status())["phase"] == "Aborted"
     assert await shop.images() == {CANARY: 3}

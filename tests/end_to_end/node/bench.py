@@ -21,7 +21,6 @@ from serinus.local_cluster.node.context import Settings
 
 Manifest = dict[str, Any]
 WITHIN_S = 20.0
-SERVICE_NETWORK = "10.0.0.0/24"
 QUICK = Settings(
     restart_first_ms=100, restart_ceiling_ms=200, shortest_grace_ms=300, shutdown_grace_ms=300
 )

@@ -86,7 +86,7 @@ def network(api_kind: str) -> bench.Network:
     if not namespace.is_inside():
         pytest.skip("NO NETWORK NAMESPACE: run by `python -m tests.control_plane.namespace`")
     # So that cluster IPs can be listened on; the namespace is our own.
-    route = ["ip", "route", "replace", "local", bench.SERVICE_NETWORK, "dev", "lo"]
+    route = ["ip", "route", "replace", "local", str(namespace.SERVICE_NETWORK), "dev", "lo"]
     subprocess.run(route, check=True)
     return bench.Network(str(namespace.POD_NETWORK), namespace.NODE_ADDRESS)
 

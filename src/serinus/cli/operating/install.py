@@ -76,8 +76,8 @@ def install(
         HoldOption,
         typer.Option(
             "--hold",
-            help="What holds a changed template: policy needs Kubernetes 1.36, field works "
-            "everywhere, auto asks the cluster.",
+            help="What holds a changed template: policy needs Kubernetes 1.36 (1.34 with "
+            "the beta on), field works everywhere, auto asks the cluster.",
         ),
     ] = HoldOption.AUTO,
     with_: Annotated[

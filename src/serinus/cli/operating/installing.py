@@ -147,10 +147,10 @@ async def _with_hold(client: Client, choices: Choices, settings: Settings) -> Se
     if choices.hold == Hold.POLICY.value:
         raise RefusedError(
             "NoPolicies",
-            "this cluster serves no MutatingAdmissionPolicy (Kubernetes 1.36 does, 1.34 and 1.35 "
-            "with the feature on): --hold field works everywhere",
+            "this cluster obeys no MutatingAdmissionPolicy (Kubernetes 1.36 does, 1.34 and 1.35 "
+            "with the beta on): --hold field works everywhere",
         )
-    typer.echo("hold by field: this cluster serves no MutatingAdmissionPolicy", err=True)
+    typer.echo("hold by field: this cluster obeys no MutatingAdmissionPolicy", err=True)
     return msgspec.structs.replace(settings, hold=Hold.FIELD)
 
 

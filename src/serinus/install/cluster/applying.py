@@ -46,14 +46,29 @@ class Done(msgspec.Struct, frozen=True):
 
 
 async def policy_version(client: Client) -> str | None:
-    """Return the version at which a cluster serves MutatingAdmissionPolicy; None if at none."""
+    """Return the version at which a cluster obeys MutatingAdmissionPolicy; None if at none."""
     served = {
         resource.kind.version
         for resource in (await discovery.fetch(client)).resources
         if resource.kind.group == policy.GROUP
         and resource.kind.plural == "mutatingadmissionpolicies"
     }
-    return next((version for version in ("v1", "v1beta1") if version in served), None)
+    if "v1" in served:
+        return "v1"
+    if "v1beta1" not in served:
+        return None
+    # A beta may be served with its feature off: then policies are stored and do nothing.
+    try:
+        metrics = (await client.raw("GET", "/metrics")).decode()
+    except errors.Forbidden:
+        return None
+    return None if is_off(metrics, "MutatingAdmissionPolicy") else "v1beta1"
+
+
+def is_off(metrics: str, feature: str) -> bool:
+    """Tell whether a component's metrics say that one of its features is switched off."""
+    lines = (x for x in metrics.splitlines() if x.startswith("kubernetes_feature_enabled{"))
+    return any(f'name="{feature}"' in line and line.split()[-1] == "0" for line in lines)
 
 
 async def refuse(client: Client, settings: Settings, before: Installation | None) -> None:
