@@ -251,7 +251,7 @@ def _report_wide(live: Live, endpoints: list[Any]) -> RouteReport:
     ]
     if missing:
         return RouteReport(
-            state=RouteState.PENDING, detail=f"{len(missing)} ready pods are not listed yet"
+            state=RouteState.PENDING, detail=f"ready pods not listed yet: {len(missing)}"
         )
     return RouteReport(state=RouteState.SHOWN)
 
