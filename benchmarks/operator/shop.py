@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.operator.bench import Bench
 from benchmarks.operator.journal import Entry, Journal, following
 from serinus.api.codec import COMMAND_ANNOTATION, encode_command
-from serinus.controller.kubernetes.lookup import SERVICE_NAME_LABEL
 from serinus.kube import kinds
+from serinus.kube.objects import SERVICE_NAME_LABEL
 from serinus.kube.requests import PatchType
 from serinus.load.outcome import ConnectionKind
 from serinus.load.report import Report

@@ -14,11 +14,10 @@ import msgspec
 
 from serinus.api import v1alpha1
 from serinus.assignment.intervals import TOTAL_BP, Version
-from serinus.assignment.split import Split
+from serinus.assignment.split import TAG_HEADER, Split
 from serinus.assignment.text_form import split_of
 from serinus.errors import InvalidInput
 from serinus.traffic.envoy.plan import (
-    TAG_HEADER,
     Edge,
     Endpoint,
     Endpoints,

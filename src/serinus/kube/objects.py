@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+"""On an EndpointSlice: the Service that it belongs to."""
+
 ObjectT = TypeVar("ObjectT")
 
 

@@ -17,7 +17,7 @@ from serinus.kube.cache import Cache, CacheSetting, Changes
 from serinus.kube.client import Client, Manifest
 from serinus.kube.kinds import ENDPOINT_SLICES, TRAFFIC_PLANS
 from serinus.router_agent.report import Report
-from serinus.router_agent.slices import SERVICE_LABEL, endpoints_of
+from serinus.router_agent.slices import endpoints_of
 from serinus.router_agent.source import Wanted
 
 _MANAGER = "serinus-router"
@@ -68,7 +68,7 @@ class KubernetesSource:
                 self._client,
                 ENDPOINT_SLICES,
                 self._namespace,
-                label_selector=f"{SERVICE_LABEL} in ({','.join(sorted(self._services))})",
+                label_selector=f"{objects.SERVICE_NAME_LABEL} in ({','.join(sorted(self._services))})",
                 decode=objects.decoder(objects.EndpointSlice),
                 setting=CacheSetting(changes=self._changes),
             )

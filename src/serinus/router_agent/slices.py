@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from serinus.assignment.intervals import Version
-from serinus.kube.objects import EndpointConditions, EndpointSlice
+from serinus.kube.objects import SERVICE_NAME_LABEL, EndpointConditions, EndpointSlice
 from serinus.traffic.envoy.plan import Endpoint, Endpoints, Port
 
-SERVICE_LABEL = "kubernetes.io/service-name"
 _FAMILIES = ("IPv4", "IPv6")
 
 
@@ -28,7 +27,7 @@ def endpoints_of(
 
 
 def _places(slices: Sequence[EndpointSlice], service: str, port: str) -> tuple[Endpoint, ...]:
-    own = [s for s in slices if (s.metadata.labels or {}).get(SERVICE_LABEL) == service]
+    own = [s for s in slices if (s.metadata.labels or {}).get(SERVICE_NAME_LABEL) == service]
     for is_good in (_is_ready, _still_serves):
         for family in _FAMILIES:
             # A pod of a dual-stack Service stands in slices of both families.

@@ -19,6 +19,7 @@ from serinus.kube.cache import Cache, CacheSetting, Changes
 from serinus.kube.client import Client, manifest_decoder
 from serinus.kube.index import Index
 from serinus.kube.kinds import Kind
+from serinus.kube.objects import SERVICE_NAME_LABEL
 from serinus.release.holding import HOLD_POLICY
 from serinus.release.model import Spec
 from serinus.release.observation import HoldBy
@@ -127,7 +128,7 @@ class Caches:
         """Return the objects around a release."""
         target = self.get(kinds.DEPLOYMENTS, namespace, spec.target)
         service = self.get(kinds.SERVICES, namespace, spec.service) if spec.service else None
-        slices = self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={spec.service}")
+        slices = self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={spec.service}")
         mark = f"{CANARY_OF_LABEL}={shorten(spec.target, LABEL_VALUE_MAX)}"
         canaries = self._deployments.get(namespace, mark)
         if target is None:
@@ -161,7 +162,7 @@ class Caches:
             deployments=self.all(kinds.DEPLOYMENTS, namespace),
             replica_sets=self.all(kinds.REPLICA_SETS, namespace),
             services=self.all(kinds.SERVICES, namespace),
-            slices=tuple(self._slices.get(namespace, f"{lookup.SERVICE_NAME_LABEL}={service}")),
+            slices=tuple(self._slices.get(namespace, f"{SERVICE_NAME_LABEL}={service}")),
         )
 
     async def pods(self, namespace: str, selector: Manifest) -> tuple[Manifest, ...]:

@@ -15,7 +15,6 @@ from serinus.release.render import CANARY_OF_LABEL
 from serinus.traffic.plan import Manifest
 from serinus.traffic.replica_ratio import base_selector
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 _ANY = ""
 """The key of a selector that names no pair: it may match anything."""
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import msgspec
 
 from serinus.controller.kubernetes.caches import Caches
-from serinus.controller.kubernetes.lookup import SERVICE_NAME_LABEL
 from serinus.controller.kubernetes.record import DATA_KEY, is_record
 from serinus.kube import kinds
 from serinus.kube.kinds import Kind
+from serinus.kube.objects import SERVICE_NAME_LABEL
 from serinus.release.render import CANARY_OF_LABEL
 from serinus.traffic.plan import Manifest
 

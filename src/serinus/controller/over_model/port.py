@@ -8,6 +8,7 @@ from serinus import kubernetes_model as model
 from serinus.clock import Instant
 from serinus.controller.ports import Snapshot
 from serinus.errors import NotFound
+from serinus.kube.objects import SERVICE_NAME_LABEL
 from serinus.kubernetes_model.kinds import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -39,7 +40,6 @@ _PATCHES = {
     Verb.APPLY: model.PatchType.APPLY,
 }
 _OPTIONS = model.WriteOptions(field_manager=OUR_MANAGER, force=True)
-_SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 def resource_of(write: Write) -> model.Resource:
@@ -97,7 +97,7 @@ def snapshot(seen: dict[model.Resource, Sequence[Manifest]], spec: Spec) -> Snap
         slices=tuple(
             found
             for found in seen[ENDPOINT_SLICES]
-            if (found["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == spec.service
+            if (found["metadata"].get("labels") or {}).get(SERVICE_NAME_LABEL) == spec.service
         ),
         autoscalers=tuple(seen[HORIZONTAL_POD_AUTOSCALERS]),
         # Nothing is decided by a budget, so a simulation need not follow them.

@@ -151,7 +151,7 @@ class ServiceProxy:
     def _update_balancers(self, wanted: dict[Address, _Wanted]) -> None:
         slices = defaultdict(list)
         for each in self._slices.items():
-            name = (each.metadata.labels or {}).get(services.SERVICE_NAME_LABEL)
+            name = (each.metadata.labels or {}).get(objects.SERVICE_NAME_LABEL)
             if name:
                 slices[each.metadata.namespace, name].append(each)
         needed = {w.key: w.service for w in wanted.values()}

@@ -8,7 +8,6 @@ import msgspec
 
 from serinus.kube import objects
 
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 _AFFINITY_TIMEOUT_S = 10_800
 
 Address = tuple[str, int]

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from serinus.assignment.intervals import Version
-from serinus.assignment.split import Split
-
-TAG_HEADER = "x-serinus-version"
+from serinus.assignment.split import TAG_HEADER, Split
 
 
 class Port(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
