@@ -6,7 +6,7 @@ import pytest
 
 from serinus.install.cluster.applying import is_off
 
-# The first sample is what kube-apiserver 1.35.4 prints; the others stand for what is around it.
+# The first sample is what kube-apiserver 1.35.4 prints; the others stand for those around it.
 METRICS = """\
 # TYPE kubernetes_feature_enabled gauge
 kubernetes_feature_enabled{name="MutatingAdmissionPolicy",stage="BETA"} %d

@@ -64,11 +64,12 @@ class KubernetesSource:
             break
         self._services = frozenset(found.services.values())
         if self._services:
+            names = ",".join(sorted(self._services))
             self._slices = Cache(
                 self._client,
                 ENDPOINT_SLICES,
                 self._namespace,
-                label_selector=f"{objects.SERVICE_NAME_LABEL} in ({','.join(sorted(self._services))})",
+                label_selector=f"{objects.SERVICE_NAME_LABEL} in ({names})",
                 decode=objects.decoder(objects.EndpointSlice),
                 setting=CacheSetting(changes=self._changes),
             )
